@@ -1,0 +1,1 @@
+"""The `Segmentation` service of protos/segmentation.proto."""

@@ -1,0 +1,73 @@
+"""What wraps every gRPC call: its id, errors as status and trailing metadata, metrics."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+
+from suresam.api.request_id import HEADER, request_id_of
+from suresam.api.status import grpc_code, public_message, retry_after_s
+from suresam.errors import ServiceError
+from suresam.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+Response = TypeVar("Response")
+
+ERROR_CODE_KEY = "suresam-error-code"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Edge:
+    """The outermost layer of the gRPC API. No exception passes it."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    async def answer(
+        self, method: str, context: Context, handler: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Run a handler; end the call with the documented status if it fails."""
+        started = time.monotonic()
+        metadata = dict(context.invocation_metadata() or ())
+        proposed = metadata.get(HEADER)
+        request_id = request_id_of(proposed if isinstance(proposed, str) else None)
+        context.set_trailing_metadata(((HEADER, request_id),))
+        code = "cancelled"
+        try:
+            response = await handler()
+            code = "ok"
+            return response
+        except Exception as error:  # the transport's edge: nothing may pass it
+            if not isinstance(error, ServiceError):
+                logger.error("request %s failed", request_id, exc_info=error)
+                error = ServiceError()
+            code = error.code
+            await _abort(context, error, request_id)
+            raise AssertionError("abort raises") from error
+        finally:
+            self._telemetry.requests.labels("grpc", method, code).inc()
+            seconds = time.monotonic() - started
+            self._telemetry.request_seconds.labels("grpc", method).observe(seconds)
+
+
+async def _abort(context: Context, error: ServiceError, request_id: str) -> None:
+    trailing = [(HEADER, request_id), (ERROR_CODE_KEY, error.code)]
+    wait_s = retry_after_s(error)
+    if wait_s is not None:
+        trailing.append((PUSHBACK_KEY, str(round(wait_s * 1000))))
+    message = public_message(error, request_id)
+    await context.abort(grpc_code(error), message, tuple(trailing))
+
+
+def deadline_ms(context: Context, requested_ms: float | None) -> float | None:
+    """The shorter of the request's own deadline and the call's; None if there is neither."""
+    remaining_s = context.time_remaining()
+    if remaining_s is None:
+        return requested_ms
+    remaining_ms = max(remaining_s, 0.0) * 1000
+    return remaining_ms if requested_ms is None else min(remaining_ms, requested_ms)

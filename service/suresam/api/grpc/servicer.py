@@ -1,0 +1,111 @@
+"""The gRPC methods of the contract: convert in, call the router, convert out."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from google.protobuf.empty_pb2 import Empty
+
+from suresam.api.grpc.edge import Context, Edge, deadline_ms
+from suresam.api.grpc.uploads import read_images, read_upload
+from suresam.domain import SegmentRequest
+from suresam.errors import InvalidRequest
+from suresam.pb import segmentation_pb2 as pb
+from suresam.pb.segmentation_pb2_grpc import SegmentationServicer
+from suresam.wire.grpc import (
+    segment_request_from_proto,
+    segment_response_to_proto,
+    service_info_to_proto,
+    session_to_proto,
+)
+
+if TYPE_CHECKING:
+    from suresam.routing.router import Router
+    from suresam.segmentation.images import ImageLimits
+    from suresam.telemetry import Telemetry
+
+
+class Servicer(SegmentationServicer):
+    """Answers gRPC calls through the router.
+
+    Args:
+        router: the API's only door.
+        image_limits: of an upload.
+        telemetry: of the service.
+    """
+
+    def __init__(
+        self, router: "Router", image_limits: "ImageLimits", telemetry: "Telemetry"
+    ) -> None:
+        self._router = router
+        self._max_image_bytes = image_limits.max_bytes
+        self._edge = Edge(telemetry)
+
+    async def Segment(self, request: pb.SegmentRequest, context: Context) -> pb.SegmentResponse:
+        """An image or a session, and prompts."""
+
+        async def handle() -> pb.SegmentResponse:
+            call = segment_request_from_proto(request)
+            if call.image is not None and call.image_id is not None:
+                raise InvalidRequest(
+                    "image_id names an image of a session; this request uploads its own"
+                )
+            return await self._segment(call, context)
+
+        return await self._edge.answer("Segment", context, handle)
+
+    async def UploadAndSegment(
+        self, request_iterator: AsyncIterator[pb.UploadAndSegmentRequest], context: Context
+    ) -> pb.SegmentResponse:
+        """A header, an image in chunks, and prompts."""
+
+        async def handle() -> pb.SegmentResponse:
+            call = await read_upload(request_iterator, self._max_image_bytes)
+            return await self._segment(call, context)
+
+        return await self._edge.answer("UploadAndSegment", context, handle)
+
+    async def CreateSession(
+        self, request_iterator: AsyncIterator[pb.CreateSessionRequest], context: Context
+    ) -> pb.Session:
+        """Images in chunks, for repeated prompts."""
+
+        async def handle() -> pb.Session:
+            session_id, images = await read_images(request_iterator, self._max_image_bytes)
+            session = await self._router.create_session(
+                images, session_id, deadline_ms(context, None)
+            )
+            return session_to_proto(session)
+
+        return await self._edge.answer("CreateSession", context, handle)
+
+    async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.Session:
+        """A session's images and when it expires."""
+
+        async def handle() -> pb.Session:
+            return session_to_proto(await self._router.get_session(request.session_id))
+
+        return await self._edge.answer("GetSession", context, handle)
+
+    async def DeleteSession(self, request: pb.DeleteSessionRequest, context: Context) -> Empty:
+        """Forget a session and its images."""
+
+        async def handle() -> Empty:
+            await self._router.delete_session(request.session_id)
+            return Empty()
+
+        return await self._edge.answer("DeleteSession", context, handle)
+
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """The family's members, their cost and origin, and the limits in force."""
+
+        async def handle() -> pb.ListModelsResponse:
+            return service_info_to_proto(await self._router.describe())
+
+        return await self._edge.answer("ListModels", context, handle)
+
+    async def _segment(self, call: SegmentRequest, context: Context) -> pb.SegmentResponse:
+        timed = replace(call, deadline_ms=deadline_ms(context, call.deadline_ms))
+        return segment_response_to_proto(await self._router.segment(timed))

@@ -1,0 +1,15 @@
+"""The id under which a client and the log speak of one request."""
+
+import re
+import secrets
+
+HEADER = "x-request-id"
+
+_ACCEPTED = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+
+
+def request_id_of(proposed: str | None) -> str:
+    """The client's own id if it is harmless in a log, else a new one."""
+    if proposed is not None and _ACCEPTED.fullmatch(proposed):
+        return proposed
+    return secrets.token_hex(12)

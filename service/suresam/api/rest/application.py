@@ -1,0 +1,59 @@
+"""The FastAPI application: routes and edge round one service."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from suresam.api.rest.middleware import Edge, refuse_route
+from suresam.api.rest.openapi import document_uploads
+from suresam.api.rest.routes import probes, v1
+from suresam.routing.router import Router
+from suresam.segmentation.images import ImageLimits
+from suresam.telemetry import Telemetry
+from suresam.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the routes need.
+
+    Attributes:
+        router: answers requests.
+        is_ready: whether the service takes work.
+        telemetry: its metrics.
+        pool: for drawing pictures, off the event loop.
+        image_limits: of an upload.
+        max_body_bytes: of one HTTP request.
+    """
+
+    router: Router
+    is_ready: Callable[[], bool]
+    telemetry: Telemetry
+    pool: Executor
+    image_limits: ImageLimits
+    max_body_bytes: int
+
+
+def build_application(service: Service) -> FastAPI:
+    """The REST API of a service."""
+    app = FastAPI(
+        title="suresam",
+        version=__version__,
+        summary="Segment Anything masks that say how far they can be trusted.",
+    )
+    app.state.service = service
+    app.include_router(v1)
+    app.include_router(probes)
+    app.add_exception_handler(HTTPException, refuse_route)
+    app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return document_uploads(generated())
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app

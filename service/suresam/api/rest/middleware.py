@@ -1,0 +1,125 @@
+"""What wraps every HTTP request: its id, the body's limit, errors as JSON, metrics."""
+
+import logging
+import math
+import time
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from suresam.api.request_id import HEADER, request_id_of
+from suresam.api.status import http_status, public_message, retry_after_s
+from suresam.errors import ImageTooLarge, ServiceError
+from suresam.telemetry import Telemetry
+from suresam.wire.rest import ErrorBody
+
+logger = logging.getLogger(__name__)
+
+
+class ClientGone(Exception):
+    """The client hung up; there is nobody to answer."""
+
+
+class Edge:
+    """The outermost layer of the REST API. No exception passes it.
+
+    Args:
+        app: the application inside.
+        max_body_bytes: of one request.
+        telemetry: of the service.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, telemetry: Telemetry) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        request = Request(scope)
+        request_id = request_id_of(request.headers.get(HEADER))
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (HEADER.encode(), request_id.encode()),
+                ]
+            await send(message)
+
+        code = "ok"
+        try:
+            await self._app(scope, self._limited(request, receive), send_with_id)
+            code = state.get("error_code", code)
+        except ClientGone:
+            code = "client_gone"
+        except Exception as error:  # the transport's edge: nothing may pass it
+            if status:
+                raise  # half an answer is out already; the server closes the connection
+            code = error.code if isinstance(error, ServiceError) else ServiceError.code
+            await error_response(error, request_id)(scope, receive, send_with_id)
+        finally:
+            self._observe(scope, code, time.monotonic() - started)
+
+    def _limited(self, request: Request, receive: Receive) -> Receive:
+        """Count the body's bytes and stop reading once there are too many."""
+        limit = self._max_body_bytes
+        declared = request.headers.get("content-length", "")
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            if declared.isdigit() and int(declared) > limit:
+                raise ImageTooLarge(f"the body has {declared} bytes (limit {limit} bytes)")
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise ImageTooLarge(f"the body has over {limit} bytes (limit {limit} bytes)")
+            return message
+
+        return receive_limited
+
+    def _observe(self, scope: Scope, code: str, seconds: float) -> None:
+        route = scope.get("route")
+        method = f"{scope['method']} {route.path}" if route is not None else "unknown"
+        self._telemetry.requests.labels("rest", method, code).inc()
+        self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+
+
+def refuse_route(request: Request, error: Exception) -> Response:
+    """An unknown route or method, as the documented JSON."""
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    request.state.error_code = code
+    body = _body(code, str(error.detail), request.state.request_id)
+    return JSONResponse(body, error.status_code, headers=error.headers)
+
+
+def error_response(error: Exception, request_id: str) -> Response:
+    """An error as the documented JSON. Never a stack trace; that goes to the log."""
+    if not isinstance(error, ServiceError):
+        logger.error("request %s failed", request_id, exc_info=error)
+        error = ServiceError()
+    headers = {}
+    wait_s = retry_after_s(error)
+    if wait_s is not None:
+        headers["retry-after"] = str(math.ceil(wait_s))
+    body = _body(error.code, public_message(error, request_id), request_id)
+    return JSONResponse(body, http_status(error), headers=headers)
+
+
+def _body(code: str, message: str, request_id: str) -> dict[str, object]:
+    details = {"code": code, "message": message, "request_id": request_id}
+    return ErrorBody.model_validate({"error": details}).model_dump()

@@ -1,0 +1,181 @@
+"""The routes of the contract: convert in, call the router, convert out."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from suresam.api.rest.middleware import ClientGone
+from suresam.api.rest.overlay import PNG, overlay_png, wants_picture
+from suresam.api.rest.uploads import Form, read_form
+from suresam.domain import OutputRequest, SegmentRequest
+from suresam.errors import InvalidRequest
+from suresam.wire.rest import (
+    ErrorBody,
+    ModelsBody,
+    SegmentResponseBody,
+    SessionBody,
+    SessionImageBody,
+    parse_segment_request,
+)
+
+if TYPE_CHECKING:
+    from suresam.api.rest.application import Service
+
+T = TypeVar("T")
+
+SESSION_HEADER = "x-session-id"
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (400, 404, 409, 413, 429, 500, 503, 504)
+}
+
+probes = APIRouter(include_in_schema=True, tags=["operation"])
+v1 = APIRouter(prefix="/v1", responses=_ERRORS, tags=["segmentation"])
+
+
+@probes.get("/livez", response_class=PlainTextResponse, summary="Is the process alive?")
+async def livez() -> str:
+    """Answers as long as the event loop turns."""
+    return "ok"
+
+
+@probes.get(
+    "/readyz",
+    response_class=PlainTextResponse,
+    responses={503: {"description": "warming up or stopping"}},
+    summary="Can requests be answered?",
+)
+async def readyz(request: Request) -> PlainTextResponse:
+    """200 once every model is warm, until the service begins to stop."""
+    is_ready = _service(request).is_ready()
+    return PlainTextResponse("ready" if is_ready else "not ready", 200 if is_ready else 503)
+
+
+@probes.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
+async def metrics(request: Request) -> Response:
+    """All metrics in Prometheus' text format."""
+    text = _service(request).telemetry.exposition()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@v1.get("/models", response_model=ModelsBody)
+async def models(request: Request) -> Response:
+    """The family's members, their cost and origin, and the limits in force."""
+    info = await _service(request).router.describe()
+    return _json(ModelsBody.from_domain(info))
+
+
+@v1.post(
+    "/segment",
+    response_model=SegmentResponseBody,
+    responses={
+        200: {"content": {PNG: {}}, "description": "JSON; with Accept: image/png a picture"}
+    },
+)
+async def segment(request: Request) -> Response:
+    """Segment an uploaded image: form file `image`, form field `request` (JSON)."""
+    form = await _form(request, "request")
+    if "request" not in form.fields:
+        raise InvalidRequest("the form field 'request' is missing (JSON, at least the prompts)")
+    call = parse_segment_request(form.fields["request"], image=form.only_image())
+    if call.image_id is not None:
+        raise InvalidRequest("image_id names an image of a session; this request uploads its own")
+    if wants_picture(request.headers.get("accept")):
+        return await _picture(request, call)
+    answer = await _unless_gone(request, _service(request).router.segment(call))
+    return _json(SegmentResponseBody.from_domain(answer))
+
+
+@v1.post("/sessions", status_code=201, response_model=SessionBody)
+async def create_session(request: Request) -> Response:
+    """Upload one or more images (form files `image`) for repeated prompts."""
+    form = await _form(request, "session_id")
+    chosen = form.fields.get("session_id", request.headers.get(SESSION_HEADER))
+    if isinstance(chosen, bytes):
+        chosen = chosen.decode(errors="replace")
+    work = _service(request).router.create_session(form.images, chosen)
+    session = await _unless_gone(request, work)
+    return _json(SessionBody.from_domain(session), 201, {SESSION_HEADER: session.session_id})
+
+
+@v1.post("/sessions/{session_id}/images", status_code=201, response_model=SessionImageBody)
+async def add_image(request: Request, session_id: str) -> Response:
+    """Upload one more image (form file `image`)."""
+    form = await _form(request)
+    work = _service(request).router.add_image(session_id, form.only_image())
+    image = await _unless_gone(request, work)
+    return _json(SessionImageBody.from_domain(image), 201, {SESSION_HEADER: session_id})
+
+
+@v1.post("/sessions/{session_id}/segment", response_model=SegmentResponseBody)
+async def segment_session(request: Request, session_id: str) -> Response:
+    """Segment an image of a session; the body is a `SegmentRequest`."""
+    call = parse_segment_request(await request.body(), session_id=session_id)
+    answer = await _unless_gone(request, _service(request).router.segment(call))
+    body = SegmentResponseBody.from_domain(answer)
+    return _json(body, headers={SESSION_HEADER: session_id})
+
+
+@v1.get("/sessions/{session_id}", response_model=SessionBody)
+async def get_session(request: Request, session_id: str) -> Response:
+    """A session's images and when it expires."""
+    session = await _service(request).router.get_session(session_id)
+    return _json(SessionBody.from_domain(session), headers={SESSION_HEADER: session_id})
+
+
+@v1.delete("/sessions/{session_id}", status_code=204)
+async def delete_session(request: Request, session_id: str) -> Response:
+    """Forget a session and its images."""
+    await _service(request).router.delete_session(session_id)
+    return Response(status_code=204, headers={SESSION_HEADER: session_id})
+
+
+def _service(request: Request) -> "Service":
+    service: Service = request.app.state.service
+    return service
+
+
+async def _form(request: Request, *fields: str) -> Form:
+    return await read_form(request, fields=fields, max_bytes=_service(request).max_body_bytes)
+
+
+def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    # The models hold only what was checked before: written once, not validated again.
+    return Response(body.model_dump_json(), status, headers, media_type=JSONResponse.media_type)
+
+
+async def _picture(request: Request, call: SegmentRequest) -> Response:
+    output = OutputRequest(masks="rle", min_region_area=call.options.output.min_region_area)
+    drawn = replace(call, options=replace(call.options, output=output))
+    answer = await _unless_gone(request, _service(request).router.segment(drawn))
+    service = _service(request)
+    loop = asyncio.get_running_loop()
+    png = await loop.run_in_executor(service.pool, overlay_png, drawn, answer, service.image_limits)
+    return Response(png, media_type=PNG)
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """Wait for work, but drop it as soon as the client hangs up.
+
+    Raises:
+        ClientGone: nobody is there to answer.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return await task
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,73 @@
+"""One service put together: engine, router and what they share."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from suresam.engine.cache import CacheLimits
+from suresam.engine.local import EngineLimits, LocalEngine, Member
+from suresam.engine.scheduler import BatchLimits
+from suresam.routing.router import Router, RouterLimits
+from suresam.segmentation.images import ImageLimits
+from suresam.settings import Settings
+from suresam.telemetry import Telemetry
+from suresam.validation import PromptLimits
+from suresam.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What servers and commands need."""
+
+    settings: Settings
+    family: str
+    engine: LocalEngine
+    router: Router
+    pool: ThreadPoolExecutor
+    telemetry: Telemetry
+    image_limits: ImageLimits
+
+    async def close(self, drain_s: float) -> None:
+        """Finish what is in progress within `drain_s` seconds, then stop every thread."""
+        await self.engine.close(drain_s)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def compose(settings: Settings, family: str, members: Sequence[Member]) -> Composition:
+    """Put a service together. The engine is not started yet."""
+    telemetry = Telemetry()
+    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="cpu")
+    image_limits = ImageLimits(
+        settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
+    )
+    engine = LocalEngine(
+        members,
+        EngineLimits(
+            images=image_limits,
+            cache=CacheLimits(
+                embedding_bytes=settings.cache_bytes,
+                session_bytes=settings.session_bytes,
+                ttl_s=settings.session_ttl_s,
+                max_session_images=settings.max_session_images,
+            ),
+            batches=BatchLimits(settings.max_encode_batch, settings.max_decode_batch),
+            max_in_flight=settings.max_in_flight,
+        ),
+        pool,
+        telemetry,
+    )
+    router = Router(
+        engine,
+        family,
+        [member.backbone.name for member in members],
+        RouterLimits(
+            PromptLimits(settings.max_prompts, settings.max_points),
+            settings.default_deadline_ms,
+            settings.max_deadline_ms,
+        ),
+        settings.stated_limits(),
+        pool,
+        telemetry,
+    )
+    telemetry.build_info.labels(__version__, family, members[0].backbone.device).set(1)
+    return Composition(settings, family, engine, router, pool, telemetry, image_limits)

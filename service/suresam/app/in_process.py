@@ -1,0 +1,36 @@
+"""One request answered without a server, by the same router and engine."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from suresam.app.compose import compose
+from suresam.app.members import load_members
+from suresam.domain import SegmentRequest, SegmentResponse
+from suresam.settings import read_settings
+
+
+def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) -> SegmentResponse:
+    """Load the models, answer one request, let them go.
+
+    Args:
+        overrides: settings by name, over the environment.
+        request: with its image.
+
+    Raises:
+        ConfigurationError: wrong settings or missing weights.
+        ServiceError: what a server would answer.
+    """
+    settings = read_settings(overrides)
+    family, members = load_members(settings)
+
+    async def answer() -> SegmentResponse:
+        service = compose(settings, family, members)
+        service.engine.start()
+        try:
+            await service.engine.wait_ready()
+            return await service.router.segment(request)
+        finally:
+            await service.close(drain_s=0.0)
+
+    return asyncio.run(answer())

@@ -1,0 +1,131 @@
+"""Both servers round one composition, from listening to drained."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import uvicorn
+
+from suresam.api.grpc.server import GrpcServer
+from suresam.api.grpc.servicer import Servicer
+from suresam.api.rest.application import Service, build_application
+from suresam.app.compose import Composition
+from suresam.errors import ConfigurationError
+
+_GRACE_AFTER_DRAIN_S = 2.0
+"""For answers that are computed but not yet sent when the drain ends."""
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn that tells when it listens, and without its signal handling, which would raise
+    the signal again at the end.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass(slots=True)
+class RunningService:
+    """REST and gRPC on their ports, in this event loop.
+
+    Attributes:
+        composition: what they serve.
+        http_port, grpc_port: the real ones after `start`.
+    """
+
+    composition: Composition
+    http_port: int = 0
+    grpc_port: int = 0
+    _is_stopping: bool = False
+    _http: _HttpServer = field(init=False)
+    _http_task: "asyncio.Task[None]" = field(init=False)
+    _grpc: GrpcServer = field(init=False)
+
+    def is_ready(self) -> bool:
+        """Whether work is taken: warm, and not stopping."""
+        return self.composition.engine.is_ready() and not self._is_stopping
+
+    async def start(self) -> None:
+        """Listen; requests are refused as not ready until `warm_up` is through.
+
+        Raises:
+            ConfigurationError: an address is taken or not this machine's.
+        """
+        parts, settings = self.composition, self.composition.settings
+        http_socket = _listen(settings.host, settings.http_port)
+        self.http_port = http_socket.getsockname()[1]
+        self._grpc = GrpcServer(
+            Servicer(parts.router, parts.image_limits, parts.telemetry),
+            # Above our own limits, so that our error is the one seen.
+            max_message_bytes=2 * settings.max_body_bytes + 2**20,
+        )
+        try:
+            self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
+        except OSError as error:
+            http_socket.close()
+            raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
+        app = build_application(
+            Service(
+                router=parts.router,
+                is_ready=self.is_ready,
+                telemetry=parts.telemetry,
+                pool=parts.pool,
+                image_limits=parts.image_limits,
+                max_body_bytes=settings.max_body_bytes,
+            )
+        )
+        self._http = _HttpServer(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
+            )
+        )
+        self._http_task = asyncio.create_task(self._http.serve(sockets=[http_socket]))
+        await self._http.is_listening.wait()
+
+    async def warm_up(self) -> None:
+        """Start the engine, and tell health checks when it is warm.
+
+        Raises:
+            NotReady: warming up failed; the log says why.
+        """
+        self.composition.engine.start()
+        await self.composition.engine.wait_ready()
+        await self._grpc.set_serving(True)
+
+    async def stop(self) -> None:
+        """Refuse new work, finish what is in progress within the drain time, close the ports."""
+        self._is_stopping = True
+        await self._grpc.set_serving(False)
+        await self.composition.close(self.composition.settings.drain_s)
+        self._http.should_exit = True
+        await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"http_port={port}: cannot listen on {host}:{port}: {error.strerror}"
+        ) from None
+    return listener

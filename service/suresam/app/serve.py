@@ -1,0 +1,68 @@
+"""`suresam serve`: run until a signal, then drain and exit 0."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from suresam.app.compose import compose
+from suresam.app.members import load_members
+from suresam.app.running import RunningService
+from suresam.settings import read_settings
+from suresam.version import __version__
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLE_IMAGE = Path("docs/coffee.jpg")
+_EXAMPLE_REQUEST = '{"prompts":[{"points":[[310,180]],"labels":[1]}]}'
+
+
+def serve(overrides: Mapping[str, Any]) -> None:
+    """Serve REST and gRPC until SIGTERM or SIGINT.
+
+    Args:
+        overrides: settings by name, over the environment.
+
+    Raises:
+        ConfigurationError: wrong settings, missing weights, a port in use.
+        NotReady: warming up failed.
+    """
+    settings = read_settings(overrides)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    family, members = load_members(settings)
+    composition = compose(settings, family, members)
+    asyncio.run(_run(RunningService(composition)))
+
+
+async def _run(service: RunningService) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stopping.set)
+    await service.start()
+    try:
+        await service.warm_up()
+        print(_greeting(service), flush=True)
+        await stopping.wait()
+        logger.info("stopping: finishing what is in progress")
+    finally:
+        await service.stop()
+
+
+def _greeting(service: RunningService) -> str:
+    settings, parts = service.composition.settings, service.composition
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{service.http_port}"
+    image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
+    return (
+        f"suresam {__version__} serves the family {parts.family}\n"
+        f"  REST  {url}  (try {url}/docs)\n"
+        f"  gRPC  {host}:{service.grpc_port}\n"
+        f"  curl -F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
+    )

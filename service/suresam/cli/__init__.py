@@ -1,0 +1,40 @@
+"""The `suresam` command: one file for each sub-command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from suresam.cli import models, segment, serve, train
+from suresam.errors import ConfigurationError, ServiceError
+from suresam.version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Returns:
+        0 done, 2 wrong use or configuration (one line on stderr), 1 anything else.
+    """
+    parser = argparse.ArgumentParser(
+        prog="suresam", description="Segment Anything masks that say how far they can be trusted."
+    )
+    parser.add_argument("--version", action="version", version=f"suresam {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, segment, models, train):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except ConfigurationError as error:
+        print(f"suresam: {error}", file=sys.stderr)
+        return 2
+    except ServiceError as error:
+        print(f"suresam: {error.code}: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

@@ -1,0 +1,32 @@
+"""`suresam serve`: its options are the settings."""
+
+import argparse
+
+from suresam.settings import Settings
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command; every setting is an option with its description as help."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve masks over REST and gRPC",
+        description="Serve masks over REST and gRPC. Every option may also be set in the "
+        "environment as SURESAM_NAME; the command line wins.",
+        argument_default=argparse.SUPPRESS,
+    )
+    for name, field in Settings.model_fields.items():
+        option = f"--{name.replace('_', '-')}"
+        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
+        else:
+            parser.add_argument(option, metavar=name.rsplit("_", 1)[-1].upper(), help=text)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal."""
+    from suresam.app import serve  # brings torch along
+
+    serve({name: value for name, value in vars(options).items() if name != "run"})
+    return 0

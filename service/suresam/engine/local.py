@@ -1,0 +1,291 @@
+"""The engine in this process: sessions, cache and one worker thread on the device."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suresam.domain import (
+    ImageSize,
+    ModelInfo,
+    Prediction,
+    Prompt,
+    ResultError,
+    Session,
+    SessionImage,
+    Timings,
+)
+from suresam.engine.admission import Admission
+from suresam.engine.cache import CacheLimits, EmbeddingCache
+from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
+from suresam.engine.costs import CostTable
+from suresam.engine.engine import Engine
+from suresam.engine.job import Done
+from suresam.engine.scheduler import BatchLimits
+from suresam.engine.sessions import SessionStore, StoredImage
+from suresam.engine.worker import Worker
+from suresam.errors import DeadlineExceeded, InferenceError, NotReady, UnknownModel
+from suresam.prediction import Wanted
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
+from suresam.segmentation.images import ImageHeader, ImageLimits, read_header, read_pixels
+from suresam.telemetry import Telemetry
+from suresam.validation import check_inside
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model that is served, and what its manifest says of it."""
+
+    backbone: Backbone
+    roles: tuple[str, ...]
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """All bounds of an engine.
+
+    Attributes:
+        images: of an upload.
+        cache: of what is remembered.
+        batches: of one launch.
+        max_in_flight: requests at a time.
+    """
+
+    images: ImageLimits
+    cache: CacheLimits
+    batches: BatchLimits
+    max_in_flight: int = 512
+
+
+class LocalEngine:
+    """An `EngineClient` in this process.
+
+    Args:
+        members: cheapest first.
+        limits: see `EngineLimits`.
+        pool: for decoding images and hashing, off the event loop.
+        telemetry: of the service.
+        clock: monotonic seconds, of sessions and cache.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        limits: EngineLimits,
+        pool: Executor,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._members = {member.backbone.name: member for member in members}
+        self._limits = limits
+        self._pool = pool
+        self._telemetry = telemetry
+        self._secret = secrets.token_bytes(32)
+        self._costs = CostTable()
+        self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
+        backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
+        self._worker = Worker(backbones, limits.batches, self._costs, telemetry)
+        cache = EmbeddingCache(limits.cache, clock, telemetry)
+        self._engines = {
+            name: Engine(backbone, cache, self._worker) for name, backbone in backbones.items()
+        }
+        self._admission = Admission(
+            limits.max_in_flight, self._worker.waiting_ms, self._worker.is_ready, telemetry
+        )
+
+    def start(self) -> None:
+        """Start the device's worker; `is_ready` turns true when it is warm."""
+        self._worker.start()
+
+    def is_ready(self) -> bool:
+        """Whether every member is warm and the device's worker is alive."""
+        return self._worker.is_ready()
+
+    async def wait_ready(self) -> None:
+        """Wait until every member is warm.
+
+        Raises:
+            NotReady: warming up failed; the log says why.
+        """
+        while not self._worker.is_ready():
+            if not self._worker.is_alive():
+                raise NotReady("warming up the models failed")
+            await asyncio.sleep(0.01)
+
+    async def close(self, drain_s: float) -> None:
+        """Let nobody in, wait at most `drain_s` seconds for those inside, stop the worker."""
+        await self._admission.close(drain_s)
+        await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The members, cheapest first, with their measured cost."""
+        return tuple(self._describe(member) for member in self._members.values())
+
+    async def segment(self, call: SegmentCall) -> SegmentReply:
+        """Answer prompts on an uploaded image or a session's."""
+        with self._admission.permit():
+            return await _within(call.remaining_ms, self._segment(call))
+
+    async def create_session(self, call: CreateSessionCall) -> Session:
+        """Keep images under an id, embedded and ready for clicks."""
+        with self._admission.permit():
+            self._sessions.check_new_id(call.tenant, call.session_id)
+            self._sessions.check_num_images(len(call.images))
+            images = await _within(
+                call.remaining_ms,
+                asyncio.gather(
+                    *(self._take_in(call.tenant, call.model, image) for image in call.images)
+                ),
+            )
+            return self._sessions.create(call.tenant, call.session_id, tuple(images))
+
+    async def add_image(self, call: AddImageCall) -> SessionImage:
+        """Add an image to a session."""
+        with self._admission.permit():
+            held = self._sessions.get(call.tenant, call.session_id)
+            self._sessions.check_num_images(len(held.images) + 1)
+            image = await _within(
+                call.remaining_ms, self._take_in(call.tenant, call.model, call.image)
+            )
+            return self._sessions.add(call.tenant, call.session_id, image)
+
+    async def get_session(self, tenant: str, session_id: str) -> Session:
+        """A session's state; looking at it keeps it alive."""
+        return self._sessions.get(tenant, session_id)
+
+    async def delete_session(self, tenant: str, session_id: str) -> None:
+        """Forget a session and its images."""
+        self._sessions.delete(tenant, session_id)
+
+    async def _segment(self, call: SegmentCall) -> SegmentReply:
+        engine = self._engine(call.model)
+        header_ms = 0.0
+        if call.image is not None:
+            started = time.monotonic()
+            header, key = await self._in_pool(self._inspect, call.tenant, call.image)
+            header_ms = (time.monotonic() - started) * 1000
+            size, warnings, data = header.size, header.warnings, call.image
+        else:
+            assert call.session_id is not None, "the router asks for an image or a session"
+            stored = self._sessions.image(call.tenant, call.session_id, call.image_id)
+            public = stored.public
+            size, key, data = ImageSize(public.width, public.height), stored.key, stored.data
+            warnings = public.warnings
+        check_inside(call.prompts, size)
+        marginal_cost_ms = {name: self._marginal_ms(name, key) for name in self._members}
+        pixels = self._pixel_loader(data)
+        encoded = await engine.embedding(key, pixels)
+        wanted = Wanted(size, call.multimask, call.masks, call.low_res_logits, call.maps)
+        answers = await asyncio.gather(
+            *(self._decode(engine, prompt, encoded.value, wanted) for prompt in call.prompts)
+        )
+        decodes = [answer for answer in answers if isinstance(answer, Done)]
+        spent_ms = [a.spent_ms if isinstance(a, Done) else 0.0 for a in answers]
+        spent_ms[0] += encoded.spent_ms
+        return SegmentReply(
+            size=size,
+            predictions=tuple(a.value if isinstance(a, Done) else a for a in answers),
+            warnings=warnings,
+            timings_ms=Timings(
+                decode_image=header_ms + pixels.spent_ms,
+                queue=encoded.queue_ms + max((d.queue_ms for d in decodes), default=0.0),
+                encode=encoded.launch_ms,
+                decode=max((d.launch_ms for d in decodes), default=0.0),
+            ),
+            marginal_cost_ms=marginal_cost_ms,
+            spent_ms=tuple(spent_ms),
+        )
+
+    async def _decode(
+        self, engine: Engine, prompt: Prompt, embedding: ImageEmbedding, wanted: Wanted
+    ) -> Done[Prediction] | ResultError:
+        try:
+            return await engine.decode(prompt, embedding, wanted, wanted.size)
+        except InferenceError as error:  # this row alone; the other prompts have their masks
+            return ResultError(error.code, error.message)
+
+    async def _take_in(self, tenant: str, model: str, data: bytes) -> StoredImage:
+        header, key = await self._in_pool(self._inspect, tenant, data)
+        await self._engine(model).embedding(key, self._pixel_loader(data))
+        public = SessionImage(
+            secrets.token_urlsafe(9), header.size.width, header.size.height, header.warnings
+        )
+        return StoredImage(public, key, data)
+
+    def _inspect(self, tenant: str, data: bytes) -> tuple[ImageHeader, str]:
+        """The header, and the image key: a keyed digest, so no tenant can guess another's."""
+        header = read_header(data, self._limits.images)
+        digest = hmac.new(self._secret, tenant.encode() + b"\0" + data, hashlib.sha256)
+        return header, digest.hexdigest()
+
+    def _pixel_loader(self, data: bytes) -> "_PixelLoader":
+        return _PixelLoader(data, self._limits.images, self._pool)
+
+    def _engine(self, model: str) -> Engine:
+        if model not in self._engines:
+            raise UnknownModel(f"model {model[:64]!r} is not one of {', '.join(self._engines)}")
+        return self._engines[model]
+
+    def _marginal_ms(self, model: str, image_key: str) -> float | None:
+        decode_ms = self._costs.row_ms("decode", model)
+        encode_ms = self._costs.row_ms("encode", model)
+        if decode_ms is None or encode_ms is None:
+            return None
+        return decode_ms if self._engines[model].is_cached(image_key) else decode_ms + encode_ms
+
+    def _describe(self, member: Member) -> ModelInfo:
+        backbone = member.backbone
+        costs = {s: self._costs.row_ms(s, backbone.name) for s in ("encode", "decode")}
+        return ModelInfo(
+            name=backbone.name,
+            roles=member.roles,
+            device=backbone.device,
+            dtype=backbone.dtype,
+            input_size=backbone.input_size,
+            parameters=backbone.num_parameters,
+            cost_ms={stage: ms for stage, ms in costs.items() if ms is not None},
+            sha256=member.sha256,
+            licence=member.licence,
+        )
+
+    async def _in_pool(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+class _PixelLoader:
+    """Decodes one upload in the pool, when asked to, and remembers how long that took."""
+
+    def __init__(self, data: bytes, limits: ImageLimits, pool: Executor) -> None:
+        self._data = data
+        self._limits = limits
+        self._pool = pool
+        self.spent_ms = 0.0
+
+    async def __call__(self) -> NDArray[np.uint8]:
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
+        self.spent_ms = (time.monotonic() - started) * 1000
+        return pixels
+
+
+async def _within(remaining_ms: float, work: Awaitable[T]) -> T:
+    """Wait for work until the caller's deadline; what is still queued then is dropped."""
+    try:
+        return await asyncio.wait_for(work, remaining_ms / 1000)
+    except (asyncio.TimeoutError, TimeoutError):
+        raise DeadlineExceeded(
+            f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
+        ) from None

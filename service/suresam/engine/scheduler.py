@@ -1,0 +1,80 @@
+"""Which jobs share the next launch. Pure: no tensors, no clock, no threads."""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TypeVar
+
+from suresam.engine.job import DecodeJob, EncodeJob, Job
+
+J = TypeVar("J", EncodeJob, DecodeJob)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Rows in one launch.
+
+    Attributes:
+        max_encode: images; few, so that a click never waits long behind uploads.
+        max_decode: prompts.
+        decode_run: decode launches in a row after which a waiting encode has its turn.
+    """
+
+    max_encode: int = 4
+    max_decode: int = 64
+    decode_run: int = 8
+
+
+class Scheduler:
+    """Batches what is waiting, the oldest job first with those that may share its launch.
+
+    Clicks (decode) go before uploads (encode), but not for ever: after `decode_run` launches
+    one encode launch has its turn.
+    """
+
+    def __init__(self, limits: BatchLimits) -> None:
+        self._limits = limits
+        self._encodes: deque[EncodeJob] = deque()
+        self._decodes: deque[DecodeJob] = deque()
+        self._decodes_in_a_row = 0
+
+    def add(self, job: Job) -> None:
+        """Queue a job behind those of its stage."""
+        if isinstance(job, EncodeJob):
+            self._encodes.append(job)
+        else:
+            self._decodes.append(job)
+
+    def waiting(self) -> Counter[tuple[str, str]]:
+        """Jobs waiting by (stage, model)."""
+        jobs: list[Job] = [*self._decodes, *self._encodes]
+        return Counter((job.stage, job.model) for job in jobs)
+
+    def take(self) -> list[EncodeJob] | list[DecodeJob]:
+        """Remove and return the next launch's jobs; empty when nobody waits."""
+        is_turn_of_encode = self._decodes_in_a_row >= self._limits.decode_run
+        if self._encodes and (is_turn_of_encode or not self._decodes):
+            self._decodes_in_a_row = 0
+            return _take_bucket(self._encodes, self._limits.max_encode)
+        self._decodes_in_a_row += 1
+        return _take_bucket(self._decodes, self._limits.max_decode)
+
+    def take_all(self) -> list[Job]:
+        """Remove and return every job."""
+        jobs: list[Job] = [*self._decodes, *self._encodes]
+        self._decodes.clear()
+        self._encodes.clear()
+        return jobs
+
+
+def _take_bucket(queue: deque[J], max_rows: int) -> list[J]:
+    """The oldest job and its bucket mates, oldest first. Callers who left are dropped here,
+    before they cost device time.
+    """
+    # Padding a prompt would change its masks, since the pad token takes part in attention:
+    # a bucket has equal lengths only.
+    live = [job for job in queue if not job.reply.cancelled()]
+    batch = [job for job in live if job.bucket == live[0].bucket][:max_rows]
+    taken = set(map(id, batch))
+    queue.clear()
+    queue.extend(job for job in live if id(job) not in taken)
+    return batch

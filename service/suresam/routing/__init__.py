@@ -1,0 +1,1 @@
+"""From a request to the member that answers it, and back to encoded masks."""

@@ -1,0 +1,246 @@
+"""The API's only door: checks a request, chooses a member, asks the engine, encodes the masks."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from suresam.domain import (
+    Mask,
+    Prediction,
+    Result,
+    ResultError,
+    Route,
+    RouteRequest,
+    SegmentOptions,
+    SegmentRequest,
+    SegmentResponse,
+    ServiceInfo,
+    Session,
+    SessionImage,
+    Uncertainty,
+    UncertaintyMap,
+)
+from suresam.engine.client import (
+    AddImageCall,
+    CreateSessionCall,
+    EngineClient,
+    SegmentCall,
+    SegmentReply,
+)
+from suresam.errors import DeadlineExceeded, InvalidRequest
+from suresam.masks.encoding import encode_mask
+from suresam.routing.policy import Choice, choose_member
+from suresam.telemetry import Telemetry
+from suresam.validation import PromptLimits, check_request
+from suresam.version import __version__
+
+TENANT = "anonymous"
+"""Whose sessions and cache entries are used, until API keys tell tenants apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterLimits:
+    """Bounds on a request.
+
+    Attributes:
+        prompts: how many.
+        default_deadline_ms, max_deadline_ms: milliseconds for an answer.
+    """
+
+    prompts: PromptLimits
+    default_deadline_ms: float = 10_000
+    max_deadline_ms: float = 300_000
+
+
+class Router:
+    """Answers requests of either transport.
+
+    Args:
+        engine: the one door to the models.
+        family: its name.
+        members: names, cheapest first.
+        limits: of requests.
+        stated_limits: every limit in force, as `GET /v1/models` tells them.
+        pool: for encoding masks, off the event loop.
+        telemetry: of the service.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        family: str,
+        members: Sequence[str],
+        limits: RouterLimits,
+        stated_limits: dict[str, int | float],
+        pool: Executor,
+        telemetry: Telemetry,
+    ) -> None:
+        self._engine = engine
+        self._family = family
+        self._members = tuple(members)
+        self._limits = limits
+        self._stated_limits = stated_limits
+        self._pool = pool
+        self._telemetry = telemetry
+
+    def is_ready(self) -> bool:
+        """Whether requests can be answered."""
+        return self._engine.is_ready()
+
+    async def segment(self, request: SegmentRequest) -> SegmentResponse:
+        """Masks for every prompt of a request.
+
+        Raises:
+            ServiceError: see `errors`; a failure on the device alone is a result's own error.
+        """
+        started = time.monotonic()
+        check_request(request, self._limits.prompts)
+        options = request.options
+        choice = choose_member(options.route, self._members)
+        reply = await self._engine.segment(
+            SegmentCall(
+                tenant=TENANT,
+                model=choice.model,
+                prompts=request.prompts,
+                remaining_ms=self._remaining_ms(request.deadline_ms),
+                image=request.image,
+                session_id=request.session_id,
+                image_id=request.image_id,
+                multimask=options.multimask,
+                # Area and bounding box are told even when no mask is wanted.
+                masks=True,
+                low_res_logits=options.output.low_res_logits,
+                maps=options.uncertainty.maps,
+            )
+        )
+        results = await self._encode(request, reply, choice)
+        total_ms = (time.monotonic() - started) * 1000
+        return SegmentResponse(
+            image=reply.size,
+            session_id=request.session_id,
+            results=results,
+            warnings=reply.warnings,
+            timings_ms=replace(reply.timings_ms, total=total_ms),
+        )
+
+    async def create_session(
+        self,
+        images: Sequence[bytes],
+        session_id: str | None = None,
+        deadline_ms: float | None = None,
+    ) -> Session:
+        """Keep images for repeated prompts."""
+        call = CreateSessionCall(
+            TENANT, self._likely_member, tuple(images), self._remaining_ms(deadline_ms), session_id
+        )
+        return await self._engine.create_session(call)
+
+    async def add_image(
+        self, session_id: str, image: bytes, deadline_ms: float | None = None
+    ) -> SessionImage:
+        """Add an image to a session."""
+        call = AddImageCall(
+            TENANT, self._likely_member, session_id, image, self._remaining_ms(deadline_ms)
+        )
+        return await self._engine.add_image(call)
+
+    async def get_session(self, session_id: str) -> Session:
+        """A session's state."""
+        return await self._engine.get_session(TENANT, session_id)
+
+    async def delete_session(self, session_id: str) -> None:
+        """Forget a session."""
+        await self._engine.delete_session(TENANT, session_id)
+
+    async def describe(self) -> ServiceInfo:
+        """What is being served and within what limits."""
+        return ServiceInfo(
+            self._family, await self._engine.models(), self._stated_limits, __version__
+        )
+
+    @property
+    def _likely_member(self) -> str:
+        """Who will be asked first about a session's image."""
+        return choose_member(RouteRequest(), self._members).model
+
+    def _remaining_ms(self, deadline_ms: float | None) -> float:
+        if deadline_ms is None:
+            return self._limits.default_deadline_ms
+        if math.isnan(deadline_ms) or deadline_ms > self._limits.max_deadline_ms:
+            raise InvalidRequest(
+                f"deadline_ms={deadline_ms:g} ms is over the limit of "
+                f"{self._limits.max_deadline_ms:g} ms"
+            )
+        if deadline_ms <= 0:
+            raise DeadlineExceeded(
+                f"the deadline had already passed (deadline_ms={deadline_ms:g} ms)"
+            )
+        return deadline_ms
+
+    async def _encode(
+        self, request: SegmentRequest, reply: SegmentReply, choice: Choice
+    ) -> tuple[Result, ...]:
+        loop = asyncio.get_running_loop()
+        with self._telemetry.stage_seconds.labels("encode_masks").time():
+            masks = await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._pool, _encode_masks, prediction, request.options)
+                    for prediction in reply.predictions
+                )
+            )
+        answers = zip(request.prompts, reply.predictions, masks, reply.spent_ms, strict=True)
+        results = []
+        for prompt, prediction, encoded, spent_ms in answers:
+            self._telemetry.route.labels(choice.role or "member", choice.reason).inc()
+            error = prediction if isinstance(prediction, ResultError) else None
+            results.append(
+                Result(
+                    prompt_id=prompt.prompt_id,
+                    masks=encoded,
+                    best=None if isinstance(prediction, ResultError) else prediction.best,
+                    route=Route(
+                        model=choice.model,
+                        role=choice.role,
+                        escalated=False,
+                        reason=choice.reason,
+                        expected_gain=None,
+                        cost={**reply.marginal_cost_ms, "spent": spent_ms},
+                    ),
+                    error=error,
+                )
+            )
+        return tuple(results)
+
+
+def _encode_masks(
+    prediction: Prediction | ResultError, options: SegmentOptions
+) -> tuple[Mask, ...]:
+    if isinstance(prediction, ResultError):
+        return ()
+    return tuple(_encode_one(prediction, i, options) for i in range(len(prediction.tokens)))
+
+
+def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> Mask:
+    encoded = encode_mask(prediction.mask(index), options.output)
+    has_entropy = "entropy" in options.uncertainty.methods
+    logits, maps = prediction.low_res_logits, prediction.entropy_maps
+    return Mask(
+        area=encoded.area,
+        bbox=encoded.bbox,
+        predicted_iou=prediction.predicted_iou[index],
+        stability=prediction.stability[index],
+        token=prediction.tokens[index],
+        uncertainty=Uncertainty(
+            entropy=prediction.entropy[index] if has_entropy else None,
+            maps={"entropy": UncertaintyMap(maps[index])}
+            if maps is not None and has_entropy
+            else None,
+        ),
+        rle=encoded.rle,
+        png=encoded.png,
+        polygons=encoded.polygons,
+        low_res_logits=None if logits is None else logits[index],
+    )

@@ -1,0 +1,1 @@
+"""From pixels and prompts to mask logits: the SAM 2 image path, functional and batched."""

@@ -1,0 +1,49 @@
+"""Which decoder token's mask is returned: three candidates, or one by the stability rule."""
+
+import torch
+from torch import Tensor
+
+STABILITY_DELTA = 0.05
+STABILITY_THRESHOLD = 0.98
+"""Upstream's defaults of the rule for a single mask."""
+
+CANDIDATE_TOKENS = (1, 2, 3)
+SINGLE_TOKEN = 0
+
+
+def stability(mask_logits: Tensor, delta: float) -> Tensor:
+    """Share of a mask that stays when its cut moves from -delta to +delta.
+
+    Args:
+        mask_logits: (..., h, w) float.
+        delta: in logits.
+
+    Returns:
+        (...) float32 in [0, 1]; 1 where no logit is above -delta.
+
+    Source: SAM's stability score, `MaskDecoder._get_stability_scores` of the `sam2` package.
+    """
+    flat = mask_logits.flatten(-2)
+    inner = (flat > delta).sum(-1).float()
+    outer = (flat > -delta).sum(-1).float()
+    return torch.where(outer > 0, inner / outer, 1.0)
+
+
+def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor) -> Tensor:
+    """The token of each row when one mask is wanted.
+
+    Token 0 where its mask is stable; otherwise the one of tokens 1 to 3 with the highest
+    predicted IoU.
+
+    Args:
+        low_res_logits: (B, 4, h, w).
+        predicted_iou: (B, 4).
+
+    Returns:
+        (B,) int64 within 0 to 3.
+
+    Source: `MaskDecoder._dynamic_multimask_via_stability` of the `sam2` package.
+    """
+    is_stable = stability(low_res_logits[:, SINGLE_TOKEN], STABILITY_DELTA) >= STABILITY_THRESHOLD
+    best_candidate = predicted_iou[:, 1:].argmax(-1) + 1
+    return torch.where(is_stable, SINGLE_TOKEN, best_candidate)

@@ -1,0 +1,129 @@
+"""Every setting: command line over environment (`SURESAM_*`) over default, read once."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from suresam.errors import ConfigurationError
+
+_MIB = 2**20
+Port = Annotated[int, Field(ge=0, le=65535)]
+Bytes = Annotated[int, Field(ge=0)]
+
+_CLIENT_LIMITS = (
+    "max_image_bytes",
+    "max_body_bytes",
+    "max_image_pixels",
+    "max_image_side",
+    "max_prompts",
+    "max_points",
+    "max_session_images",
+    "default_deadline_ms",
+    "max_deadline_ms",
+    "session_ttl_s",
+    "max_in_flight",
+)
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Each description is the manual of its option."""
+
+    model_config = SettingsConfigDict(env_prefix="SURESAM_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on, for HTTP and gRPC")
+    http_port: Port = Field(
+        8080, description="port of REST, metrics and probes; 0 picks a free one"
+    )
+    grpc_port: Port = Field(50051, description="port of gRPC; 0 picks a free one")
+    allow_anonymous: bool = Field(
+        False, description="listen beyond loopback although no API keys are set"
+    )
+    models: str = Field(
+        "demo",
+        description="model family, or family:role=name,... to replace members, "
+        "or a family's JSON file",
+    )
+    models_dir: str | None = Field(
+        None, description="folder of manifests and weights that is searched first"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where the models run; auto takes CUDA if there is any"
+    )
+    max_image_bytes: Bytes = Field(32 * _MIB, description="bytes of one uploaded image")
+    max_body_bytes: Bytes = Field(
+        128 * _MIB, description="bytes of one request, all its images and prompts together"
+    )
+    max_image_pixels: int = Field(50_000_000, ge=1, description="pixels of one image")
+    max_image_side: int = Field(20_000, ge=1, description="pixels of an image's longer side")
+    max_prompts: int = Field(256, ge=1, description="prompts in one request")
+    max_points: int = Field(64, ge=1, description="points in one prompt")
+    max_session_images: int = Field(16, ge=1, description="images in one session")
+    default_deadline_ms: float = Field(
+        10_000, gt=0, description="milliseconds for an answer when the request names none"
+    )
+    max_deadline_ms: float = Field(
+        300_000, gt=0, description="milliseconds that a request may ask for at most"
+    )
+    session_ttl_s: float = Field(
+        900, gt=0, description="seconds without use after which a session expires"
+    )
+    cache_bytes: Bytes = Field(2 * 1024 * _MIB, description="bytes for cached image embeddings")
+    session_bytes: Bytes = Field(
+        2 * 1024 * _MIB, description="bytes for the uploaded files of all sessions"
+    )
+    max_in_flight: int = Field(
+        512, ge=1, description="requests in progress; more are refused with 429"
+    )
+    max_encode_batch: int = Field(4, ge=1, description="images in one encoder launch")
+    max_decode_batch: int = Field(64, ge=1, description="prompts in one decoder launch")
+    cpu_threads: int = Field(
+        2, ge=1, description="threads that decode images and encode masks beside the device"
+    )
+    drain_s: float = Field(
+        25, ge=0, description="seconds that a stopping server waits for requests in progress"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe messages to log"
+    )
+
+    def stated_limits(self) -> dict[str, int | float]:
+        """The limits that a client may run into, by name."""
+        return {name: getattr(self, name) for name in _CLIENT_LIMITS}
+
+    @model_validator(mode="after")
+    def _refuse_open_door(self) -> "Settings":
+        if not self.allow_anonymous and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines and no API keys are set; "
+                "pass --allow-anonymous if that is meant"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings(overrides: Mapping[str, Any]) -> Settings:
+    """Settings from overrides (the command line) over the environment over defaults.
+
+    Raises:
+        ConfigurationError: one line with the name and the value of the first wrong setting.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        reason = first["msg"].removeprefix("Value error, ")
+        text = f"{name}={first['input']!r}: {reason}" if name else reason
+        raise ConfigurationError(text) from None

@@ -1,0 +1,22 @@
+"""The JSON of the REST API: one pydantic model for each body, each with both directions."""
+
+from suresam.wire.rest.error import ErrorBody
+from suresam.wire.rest.request import SegmentRequestBody, parse_segment_request
+from suresam.wire.rest.response import SegmentResponseBody
+from suresam.wire.rest.service import (
+    ModelInfoBody,
+    ModelsBody,
+    SessionBody,
+    SessionImageBody,
+)
+
+__all__ = [
+    "ErrorBody",
+    "ModelInfoBody",
+    "ModelsBody",
+    "SegmentRequestBody",
+    "SegmentResponseBody",
+    "SessionBody",
+    "SessionImageBody",
+    "parse_segment_request",
+]

@@ -1,0 +1,183 @@
+"""The JSON of a segmentation answer."""
+
+from pydantic import Field
+
+from suresam.domain import (
+    Advice,
+    ImageSize,
+    Point,
+    Result,
+    ResultError,
+    Route,
+    SegmentResponse,
+    Timings,
+)
+from suresam.wire.rest.mask import MaskBody
+from suresam.wire.rest.model import AnswerModel
+
+
+class ImageSizeBody(AnswerModel):
+    """Pixels of the image as displayed."""
+
+    width: int
+    height: int
+
+
+class AdviceBody(AnswerModel):
+    """What to do about the best mask."""
+
+    action: str = Field(description="accept, add_point, choose_mask, use_large or review.")
+    point: tuple[float, float] | None = Field(description="Where to click next, as [x, y].")
+    label: int | None
+    reason: str
+
+    @classmethod
+    def from_domain(cls, advice: Advice) -> "AdviceBody":
+        """Write an advice."""
+        return cls(
+            action=advice.action, point=advice.point, label=advice.label, reason=advice.reason
+        )
+
+    def to_domain(self) -> Advice:
+        """The advice."""
+        return Advice(
+            action=self.action,
+            reason=self.reason,
+            point=None if self.point is None else Point(*self.point),
+            label=self.label,
+        )
+
+
+class RouteBody(AnswerModel):
+    """Which member answered, why, and what it cost."""
+
+    model: str
+    role: str | None
+    escalated: bool
+    reason: str
+    expected_gain: float | None
+    cost: dict[str, float | None] = Field(description="Device milliseconds by member; and spent.")
+
+    @classmethod
+    def from_domain(cls, route: Route) -> "RouteBody":
+        """Write the receipt of a routing decision."""
+        return cls(
+            model=route.model,
+            role=route.role,
+            escalated=route.escalated,
+            reason=route.reason,
+            expected_gain=route.expected_gain,
+            cost=dict(route.cost),
+        )
+
+    def to_domain(self) -> Route:
+        """The receipt."""
+        return Route(
+            model=self.model,
+            role=self.role,
+            escalated=self.escalated,
+            reason=self.reason,
+            expected_gain=self.expected_gain,
+            cost=self.cost,
+        )
+
+
+class ResultErrorBody(AnswerModel):
+    """Why one prompt has no masks."""
+
+    code: str
+    message: str
+
+
+class ResultBody(AnswerModel):
+    """The answer to one prompt: masks, or an error."""
+
+    prompt_id: str | None
+    masks: tuple[MaskBody, ...]
+    best: int | None = Field(description="Index of the highest predicted_iou.")
+    advice: AdviceBody | None
+    route: RouteBody
+    error: ResultErrorBody | None
+
+    @classmethod
+    def from_domain(cls, result: Result) -> "ResultBody":
+        """Write the answer to one prompt."""
+        error = result.error
+        return cls(
+            prompt_id=result.prompt_id,
+            masks=tuple(MaskBody.from_domain(mask) for mask in result.masks),
+            best=result.best,
+            advice=None if result.advice is None else AdviceBody.from_domain(result.advice),
+            route=RouteBody.from_domain(result.route),
+            error=None
+            if error is None
+            else ResultErrorBody(code=error.code, message=error.message),
+        )
+
+    def to_domain(self) -> Result:
+        """The answer to one prompt.
+
+        Raises:
+            ValueError: base64 or an array in it is damaged.
+        """
+        error = self.error
+        return Result(
+            prompt_id=self.prompt_id,
+            masks=tuple(mask.to_domain() for mask in self.masks),
+            best=self.best,
+            advice=None if self.advice is None else self.advice.to_domain(),
+            route=self.route.to_domain(),
+            error=None if error is None else ResultError(error.code, error.message),
+        )
+
+
+class TimingsBody(AnswerModel):
+    """Milliseconds spent by stage."""
+
+    total: float
+    decode_image: float
+    queue: float
+    encode: float
+    decode: float
+
+
+class SegmentResponseBody(AnswerModel):
+    """The answer to a segmentation request, results in the order of its prompts."""
+
+    image: ImageSizeBody
+    session_id: str | None
+    results: tuple[ResultBody, ...]
+    warnings: tuple[str, ...] = Field(description="What was done to the input.")
+    timings_ms: TimingsBody
+
+    @classmethod
+    def from_domain(cls, response: SegmentResponse) -> "SegmentResponseBody":
+        """Write an answer."""
+        timings = response.timings_ms
+        return cls(
+            image=ImageSizeBody(width=response.image.width, height=response.image.height),
+            session_id=response.session_id,
+            results=tuple(ResultBody.from_domain(result) for result in response.results),
+            warnings=response.warnings,
+            timings_ms=TimingsBody(
+                total=timings.total,
+                decode_image=timings.decode_image,
+                queue=timings.queue,
+                encode=timings.encode,
+                decode=timings.decode,
+            ),
+        )
+
+    def to_domain(self) -> SegmentResponse:
+        """The answer.
+
+        Raises:
+            ValueError: base64 or an array in it is damaged.
+        """
+        return SegmentResponse(
+            image=ImageSize(self.image.width, self.image.height),
+            session_id=self.session_id,
+            results=tuple(result.to_domain() for result in self.results),
+            warnings=self.warnings,
+            timings_ms=Timings(**self.timings_ms.model_dump()),
+        )
