@@ -4,17 +4,14 @@ Tolerance: 1e-5 on logits and predicted IoU (float32, CPU). The arithmetic is th
 order of sums may differ between a batch of one and of many.
 """
 
-import importlib.util
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from parity import upstream
 
 from suresam.domain import Box, ImageSize, Point, Prompt
 from suresam.prediction import Wanted, predict
-from suresam.segmentation.architecture import ImageModel
+from suresam.segmentation.architecture import Architecture
 from suresam.segmentation.box_mask import draw_box_mask
 from suresam.segmentation.checkpoints import load_model
 from suresam.segmentation.manifests import load_family
@@ -22,15 +19,8 @@ from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.sam2 import Sam2Backbone
 from suresam.segmentation.weights import find_weights
 
-spec = importlib.util.spec_from_file_location("upstream", Path(__file__).with_name("upstream.py"))
-assert spec is not None
-assert spec.loader is not None
-upstream = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(upstream)
-
 TOLERANCE = 1e-5
 SIZE = ImageSize(150, 100)
-RANDOM = np.random.default_rng(7)
 
 PROMPTS = {
     "one point": Prompt(points=(Point(60, 40),)),
@@ -68,7 +58,7 @@ class Pair:
         else:
             official = upstream.build_official(name, seed=3)
             self.predictor = upstream.SAM2ImagePredictor(official)
-            model = ImageModel(upstream.architecture_of(name))
+            model = Architecture().build()
             wanted = model.state_dict()
             model.load_state_dict({k: v for k, v in official.state_dict().items() if k in wanted})
             self.has_box_mask = False
@@ -96,9 +86,7 @@ class Pair:
 
     def ours(self, prompt: Prompt, multimask: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         row = prompt_row(prompt, SIZE, self.embedding, self.backbone)
-        [prediction] = predict(
-            self.backbone, [row], [Wanted(SIZE, multimask, low_res_logits=True)]
-        )
+        [prediction] = predict(self.backbone, [row], [Wanted(SIZE, multimask, low_res_logits=True)])
         decoded = self.backbone.decode([row])
         logits = decoded.low_res_logits[0, list(prediction.tokens)].clamp(-32, 32).numpy()
         masks = np.stack([prediction.mask(i) for i in range(len(prediction.tokens))])
@@ -114,8 +102,8 @@ MODELS = (
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    yield Pair(request.param)
+def pair(request: pytest.FixtureRequest) -> Pair:
+    return Pair(request.param)
 
 
 @pytest.mark.parametrize("multimask", [True, False], ids=["multimask", "single"])

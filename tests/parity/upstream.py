@@ -2,7 +2,6 @@
 
 import contextlib
 
-
 import torch
 from hydra import compose
 from hydra.utils import instantiate
@@ -14,9 +13,9 @@ with contextlib.suppress(RuntimeError):  # a torchvision with its operators has 
     for name in ("nms", "qnms"):
         LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-from sam2.sam2_image_predictor import SAM2ImagePredictor  # noqa: E402  (after the operators)
+from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-from suresam.segmentation.architecture import Architecture, ImageModel  # noqa: E402
+from suresam.segmentation.architecture import ImageModel
 
 STABILITY_RULE = (
     "++model.sam_mask_decoder_extra_args.dynamic_multimask_via_stability=true",
@@ -64,16 +63,8 @@ class UpstreamOfOurs(torch.nn.Module):
 
 
 def predictor_of_ours(model: ImageModel) -> SAM2ImagePredictor:
-    """Upstream's predictor round one of our models, with the stability rule as the builder sets it."""
+    """Upstream's predictor round one of our models."""
     predictor = SAM2ImagePredictor(UpstreamOfOurs(model))
     # Fixed for 1024 px upstream; its views are silently wrong at any other size.
     predictor._bb_feat_sizes = [(size, size) for size in predictor.model.sizes]
     return predictor
-
-
-
-
-def architecture_of(config: str) -> Architecture:
-    """The architecture of an official tiny model."""
-    assert "_hiera_t" in config
-    return Architecture()

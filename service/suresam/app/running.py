@@ -110,6 +110,8 @@ class RunningService:
 
     async def stop(self) -> None:
         """Refuse new work, finish what is in progress within the drain time, close the ports."""
+        if self._is_stopping:
+            return
         self._is_stopping = True
         await self._grpc.set_serving(False)
         await self.composition.close(self.composition.settings.drain_s)

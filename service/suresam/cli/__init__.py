@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from suresam.cli import models, segment, serve, train
 from suresam.errors import ConfigurationError, ServiceError
@@ -16,15 +17,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 2 wrong use or configuration (one line on stderr), 1 anything else.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="suresam", description="Segment Anything masks that say how far they can be trusted."
     )
     parser.add_argument("--version", action="version", version=f"suresam {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (serve, segment, models, train):
         command.add_parser(commands)
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         status: int = options.run(options)
     except ConfigurationError as error:
         print(f"suresam: {error}", file=sys.stderr)
@@ -38,3 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, and its sub-commands' parsers, that tell wrong use as a configuration error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see `{self.prog} --help`)")

@@ -38,7 +38,8 @@ def encode_mask(mask: NDArray[np.bool_], output: OutputRequest) -> EncodedMask:
         output: the form, and the area below which regions are dropped and holes filled.
     """
     mask = remove_small_regions(mask, output.min_region_area)
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    # Masks come with columns contiguous: their transpose is read where it lies.
+    y, x, height, width = cv2.boundingRect(mask.T.view(np.uint8))
     return EncodedMask(
         area=int(np.count_nonzero(mask)),
         bbox=(x, y, width, height),

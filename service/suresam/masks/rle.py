@@ -20,7 +20,7 @@ def encode_rle(mask: NDArray[np.bool_]) -> Rle:
     """
     pixels = mask.view(np.uint8)
     if not pixels.flags.f_contiguous:
-        pixels = cv2.transpose(pixels).T
+        pixels = np.asarray(cv2.transpose(pixels), np.uint8).T
     runs = coco.encode(pixels)
     height, width = mask.shape
     return Rle(size=(height, width), counts=runs["counts"].decode("ascii"))
@@ -44,8 +44,9 @@ def decode_rle(rle: Rle) -> NDArray[np.bool_]:
     runs = _read_runs(rle.counts)
     if len(runs) == 0 or runs.min() < 0 or runs.sum() != height * width:
         raise ValueError(f"the runs do not fill a mask of {height} x {width} pixels")
-    is_foreground = np.arange(len(runs)) % 2 == 1
-    return np.repeat(is_foreground, runs).reshape(width, height).T
+    is_foreground: NDArray[np.bool_] = np.arange(len(runs)) % 2 == 1
+    mask: NDArray[np.bool_] = np.repeat(is_foreground, runs).reshape(width, height).T
+    return mask
 
 
 def _read_runs(counts: str) -> NDArray[np.int64]:

@@ -36,11 +36,13 @@ class FakeBackbone:
 
     Attributes:
         costs: how long launches take.
-        poison: an image whose first pixel's red value is this makes any batch it is in fail.
+        poison: an image whose first pixel's red value is this makes any decode batch it is in
+            fail.
         nan: an image with this red value gives non-finite logits in its own row only.
         deadly: an image with this red value kills the worker's thread.
         gate: launches wait for it; set at first. Clear it to hold the device still.
-        launches: (stage, rows) of every launch so far.
+        launches: (stage, rows) of every launch that passed the gate.
+        num_entered: launches that came to the gate.
     """
 
     name: str = "fake-small"
@@ -52,6 +54,7 @@ class FakeBackbone:
     deadly: int = 203
     gate: threading.Event = field(default_factory=threading.Event)
     launches: list[tuple[str, int]] = field(default_factory=list)
+    num_entered: int = 0
     device: str = "fake"
     dtype: str = "float32"
     num_parameters: int = 0
@@ -104,6 +107,7 @@ class FakeBackbone:
         )
 
     def _launch(self, stage: str, rows: int, fixed_ms: float, row_ms: float) -> None:
+        self.num_entered += 1
         self.gate.wait()
         self.launches.append((stage, rows))
         time.sleep((fixed_ms + rows * row_ms) / 1000)

@@ -43,6 +43,7 @@ def build_application(service: Service) -> FastAPI:
     app = FastAPI(
         title="suresam",
         version=__version__,
+        redirect_slashes=False,
         summary="Segment Anything masks that say how far they can be trusted.",
     )
     app.state.service = service

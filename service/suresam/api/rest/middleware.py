@@ -93,7 +93,10 @@ class Edge:
 
     def _observe(self, scope: Scope, code: str, seconds: float) -> None:
         route = scope.get("route")
-        method = f"{scope['method']} {route.path}" if route is not None else "unknown"
+        # Clients may make up methods; each would be a new time series.
+        method = "unknown"
+        if route is not None and scope["method"] in route.methods:
+            method = f"{scope['method']} {route.path}"
         self._telemetry.requests.labels("rest", method, code).inc()
         self._telemetry.request_seconds.labels("rest", method).observe(seconds)
 

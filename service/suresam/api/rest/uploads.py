@@ -48,22 +48,24 @@ async def read_form(request: Request, *, fields: tuple[str, ...], max_bytes: int
         raise InvalidRequest(
             f"the body must be multipart/form-data, not {content_type[:64] or 'untyped'!r}"
         )
-    try:
-        form = await request.form(max_part_size=max_bytes)
-    except HTTPException as error:
-        raise InvalidRequest(f"the multipart body is damaged: {error.detail}") from None
     images: list[bytes] = []
     others: dict[str, str | bytes] = {}
-    for name, value in form.multi_items():
-        if name == "image":
-            if not isinstance(value, UploadFile):
-                raise InvalidRequest("'image' must be a file (with curl: -F image=@photo.jpg)")
-            images.append(await value.read())
-        elif name not in fields:
-            known = ", ".join(("image", *fields))
-            raise InvalidRequest(f"unknown form field {name[:64]!r} (known: {known})")
-        else:
-            others[name] = await value.read() if isinstance(value, UploadFile) else value
+    try:
+        async with request.form(max_part_size=max_bytes) as form:
+            for name, value in form.multi_items():
+                if name == "image":
+                    if not isinstance(value, UploadFile):
+                        raise InvalidRequest(
+                            "'image' must be a file (with curl: -F image=@photo.jpg)"
+                        )
+                    images.append(await value.read())
+                elif name not in fields:
+                    known = ", ".join(("image", *fields))
+                    raise InvalidRequest(f"unknown form field {name[:64]!r} (known: {known})")
+                else:
+                    others[name] = await value.read() if isinstance(value, UploadFile) else value
+    except HTTPException as error:
+        raise InvalidRequest(f"the multipart body is damaged: {error.detail}") from None
     if not images:
         raise InvalidRequest("the form file 'image' is missing")
     return Form(tuple(images), others)

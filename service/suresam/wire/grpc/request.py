@@ -80,6 +80,9 @@ def options_to_proto(options: SegmentOptions) -> pb.SegmentOptions:
         InvalidRequest: a value has another type or range than its field.
     """
     route, uncertainty, output = options.route, options.uncertainty, options.output
+    if output.masks not in _FORMAT_NUMBERS:
+        known = ", ".join(_FORMAT_NUMBERS)
+        raise InvalidRequest(f"output.masks={output.masks!r} is not one of {known}")
     try:
         return pb.SegmentOptions(
             multimask=options.multimask,

@@ -1,0 +1,60 @@
+"""The keywords of a segmentation call, the same in every client, as a `SegmentRequest`."""
+
+from collections.abc import Sequence
+
+from typing_extensions import TypedDict, Unpack
+
+from suresam.domain import (
+    OutputRequest,
+    Prompt,
+    RouteRequest,
+    SegmentOptions,
+    SegmentRequest,
+    UncertaintyRequest,
+)
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of `SegmentOptions`; its defaults hold.
+
+    Attributes:
+        multimask: three candidates for each prompt, or one.
+        route: which member of the family should answer.
+        uncertainty: which methods run.
+        output: how masks are written.
+    """
+
+    multimask: bool
+    route: RouteRequest
+    uncertainty: UncertaintyRequest
+    output: OutputRequest
+
+
+class SegmentKeywords(OptionKeywords, total=False):
+    """What a call may say beside its image and prompts.
+
+    Attributes:
+        deadline_ms: milliseconds for the answer, retries included.
+    """
+
+    deadline_ms: float | None
+
+
+def segment_request(
+    prompts: Prompt | Sequence[Prompt],
+    *,
+    image: bytes | None = None,
+    session_id: str | None = None,
+    image_id: str | None = None,
+    deadline_ms: float | None = None,
+    **options: Unpack[OptionKeywords],
+) -> SegmentRequest:
+    """The request of a call on an uploaded image or on a session."""
+    return SegmentRequest(
+        prompts=(prompts,) if isinstance(prompts, Prompt) else tuple(prompts),
+        options=SegmentOptions(**options),
+        image=image,
+        session_id=session_id,
+        image_id=image_id,
+        deadline_ms=deadline_ms,
+    )

@@ -1,0 +1,170 @@
+"""What both transports answer, and that they answer the same."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, UncertaintyRequest
+from suresam.errors import DeadlineExceeded
+from suresam.masks.png import decode_png
+from suresam.masks.rle import decode_rle
+
+CLICK = Prompt(points=(Point(320, 240),), prompt_id="a")
+# The fake's discs for tokens 1 to 3, of radius 0.1, 0.2 and 0.3 of the input.
+PREDICTED_IOU = pytest.approx([0.41, 0.71, 0.61])
+
+
+@pytest.fixture
+async def client(serving, connect, transport):
+    async with serving() as running, connect(running, transport) as client:
+        yield client
+
+
+async def test_a_click_gives_three_masks_of_the_images_size(client, photo_640x480):
+    answer = await client.segment(photo_640x480, CLICK)
+    assert (answer.image.width, answer.image.height) == (640, 480)
+    assert answer.session_id is None
+    [result] = answer.results
+    assert result.prompt_id == "a"
+    assert [mask.token for mask in result.masks] == [1, 2, 3]
+    assert [mask.predicted_iou for mask in result.masks] == PREDICTED_IOU
+    assert result.best == 1
+    assert result.advice is None
+    assert result.error is None
+    for mask in result.masks:
+        pixels = decode_rle(mask.rle)
+        assert pixels.shape == (480, 640)
+        assert pixels[240, 320]
+        assert mask.area == pixels.sum()
+        columns, rows = np.flatnonzero(pixels.any(0)), np.flatnonzero(pixels.any(1))
+        assert mask.bbox == (columns[0], rows[0], len(columns), len(rows))
+        assert 0 <= mask.stability <= 1
+        assert 0 < mask.uncertainty.entropy <= 1
+
+
+async def test_what_is_not_computed_is_null(client, photo_640x480):
+    answer = await client.segment(photo_640x480, CLICK)
+    for mask in answer.results[0].masks:
+        uncertainty = mask.uncertainty
+        assert uncertainty.entropy is not None
+        for name in ("score", "expected_iou", "expected_iou_interval", "model_gap", "prompt_gap"):
+            assert getattr(uncertainty, name) is None
+        assert (uncertainty.task_gap, uncertainty.heads, uncertainty.maps) == (None, None, None)
+    usam_only = UncertaintyRequest(methods=("usam",))
+    answer = await client.segment(photo_640x480, CLICK, uncertainty=usam_only)
+    assert answer.results[0].masks[0].uncertainty.entropy is None
+
+
+async def test_single_mask_states_the_token_that_made_it(client, photo_640x480):
+    answer = await client.segment(photo_640x480, CLICK, multimask=False)
+    [mask] = answer.results[0].masks
+    # Token 0's disc is blurred by 4 pixels' steps, so the stability rule takes the best candidate.
+    assert mask.token in (0, 2)
+    assert answer.results[0].best == 0
+
+
+async def test_routes_are_honoured_and_have_a_receipt(client, photo_640x480):
+    for mode, model, role, reason in (
+        ("auto", "fake-small", "small", "no_gain_estimate"),
+        ("small", "fake-small", "small", "requested"),
+        ("large", "fake-large", "large", "requested"),
+        ("fake-large", "fake-large", "large", "requested"),
+    ):
+        answer = await client.segment(photo_640x480, CLICK, route=RouteRequest(mode=mode))
+        route = answer.results[0].route
+        assert (route.model, route.role, route.reason) == (model, role, reason)
+        assert not route.escalated
+        assert route.expected_gain is None
+        assert set(route.cost) == {"fake-small", "fake-large", "spent"}
+
+
+async def test_mask_encodings_agree(client, photo_640x480):
+    masks = {}
+    for encoding in ("rle", "png", "polygon", "none"):
+        answer = await client.segment(photo_640x480, CLICK, output=OutputRequest(masks=encoding))
+        masks[encoding] = answer.results[0].masks[1]
+    expected = decode_rle(masks["rle"].rle)
+    np.testing.assert_array_equal(decode_png(masks["png"].png), expected)
+    assert len(masks["polygon"].polygons) == 1
+    none = masks["none"]
+    assert (none.rle, none.png, none.polygons) == (None, None, None)
+    assert {mask.area for mask in masks.values()} == {expected.sum()}
+
+
+async def test_low_res_logits_come_back_and_go_in_again(client, photo_640x480):
+    output = OutputRequest(low_res_logits=True)
+    answer = await client.segment(photo_640x480, CLICK, output=output)
+    logits = answer.results[0].masks[1].low_res_logits
+    assert logits.shape == (16, 16)
+    assert logits.dtype == np.float16
+    assert np.abs(logits).max() <= 32
+    again = Prompt(points=CLICK.points, mask_input=logits.astype(np.float32))
+    answer = await client.segment(photo_640x480, again)
+    assert answer.results[0].masks[1].area > 0
+
+
+async def test_uncertainty_maps_come_when_asked_for(client, photo_640x480):
+    wanted = UncertaintyRequest(methods=("entropy",), maps=True)
+    answer = await client.segment(photo_640x480, CLICK, uncertainty=wanted)
+    values = answer.results[0].masks[0].uncertainty.maps["entropy"].values
+    assert values.shape == (16, 16)
+    assert 0 <= values.min() < values.max() <= 1
+
+
+async def test_results_keep_the_order_of_their_prompts(client, photo_640x480):
+    prompts = [
+        Prompt(points=(Point(100, 100),), prompt_id="left"),
+        Prompt(box=Box(300, 200, 500, 400), prompt_id="box"),
+        Prompt(points=(Point(500, 100), Point(10, 10)), labels=(1, 0), prompt_id="right"),
+    ]
+    answer = await client.segment(photo_640x480, prompts)
+    assert [result.prompt_id for result in answer.results] == ["left", "box", "right"]
+    lefts = [result.masks[0].bbox[0] for result in answer.results]
+    assert lefts == sorted(lefts)
+
+
+async def test_a_session_answers_again_and_again_until_it_is_deleted(client, photo, photo_640x480):
+    session = await client.create_session([photo_640x480, photo(32, 16, red=50)], "mine")
+    assert session.session_id == "mine"
+    assert [(i.width, i.height) for i in session.images] == [(640, 480), (32, 16)]
+    first = await client.segment_session("mine", CLICK)
+    assert (first.image.width, first.session_id) == (640, "mine")
+    second_image = session.images[1].image_id
+    click = Prompt(points=(Point(16, 8),))
+    second = await client.segment_session("mine", click, image_id=second_image)
+    assert second.image.width == 32
+    assert second.results[0].masks[0].predicted_iou == pytest.approx(0.45)
+    seen = await client.get_session("mine")
+    assert seen.images == session.images
+    assert seen.expires_at >= session.expires_at
+    await client.delete_session("mine")
+    await client.create_session([photo_640x480], "mine")
+
+
+async def test_models_are_told_with_cost_and_limits(client):
+    info = await client.models()
+    assert info.family == "fake"
+    assert [(m.name, m.roles) for m in info.members] == [
+        ("fake-small", ("small",)),
+        ("fake-large", ("large",)),
+    ]
+    assert all(set(m.cost_ms) == {"encode", "decode"} for m in info.members)
+    assert info.limits["max_prompts"] == 256
+
+
+async def test_a_deadline_that_has_passed_is_told_at_once(client, photo_640x480):
+    with pytest.raises(DeadlineExceeded):
+        await client.segment(photo_640x480, CLICK, deadline_ms=0.0)
+
+
+async def test_exif_orientation_is_applied(client):
+    image = Image.new("RGB", (40, 30), (10, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif)
+    answer = await client.segment(buffer.getvalue(), Prompt(points=(Point(29, 39),)))
+    assert (answer.image.width, answer.image.height) == (30, 40)
+    assert answer.results[0].masks[0].rle.size == (40, 30)

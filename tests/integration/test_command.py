@@ -1,0 +1,186 @@
+"""The commands of the README, as processes, with the models that ship."""
+
+import json
+import shlex
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from integration.conftest import COMMAND, ROOT, start_server
+from PIL import Image
+from pycocotools import mask as coco
+
+from suresam import Segmenter
+from suresam.client import Client, GrpcClient
+from suresam.domain import Point, Prompt, RouteRequest
+from suresam.masks.rle import decode_rle
+
+COFFEE = ROOT / "docs" / "coffee.jpg"
+CUP = (310, 180)
+
+
+def run(*arguments: str, timeout: float = 110) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def test_the_greeting_is_a_curl_line_that_works(server):
+    line = next(line for line in server.greeting.splitlines() if "curl" in line)
+    answer = subprocess.run(shlex.split(line), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    body = json.loads(answer.stdout)
+    assert len(body["results"][0]["masks"]) == 3
+
+
+@pytest.mark.parametrize("mode", ["small", "large"])
+def test_masks_decode_to_the_photographs_size_and_hold_the_click(server, mode):
+    request = {
+        "prompts": [{"points": [CUP], "labels": [1]}],
+        "route": {"mode": mode},
+    }
+    answer = httpx.post(
+        f"{server.url}/v1/segment",
+        files={"image": COFFEE.read_bytes()},
+        data={"request": json.dumps(request)},
+        timeout=60,
+    )
+    assert answer.status_code == 200
+    result = answer.json()["results"][0]
+    assert result["route"]["model"] == f"demo-{mode}"
+    masks = result["masks"]
+    assert len(masks) == 3
+    for mask in masks:
+        assert coco.decode(mask["rle"]).shape == (400, 600)
+        assert coco.area(mask["rle"]) == mask["area"]
+    best = coco.decode(masks[result["best"]]["rle"])
+    assert best[CUP[1], CUP[0]] == 1
+
+
+def test_rest_grpc_and_python_give_the_same_masks(server):
+    prompt = Prompt(points=(Point(*CUP), Point(40, 40)), labels=(1, 0))
+    with Client(server.url) as rest, GrpcClient(server.address) as grpc:
+        by_rest = rest.segment(COFFEE, prompt).results[0]
+        by_grpc = grpc.segment(COFFEE, prompt).results[0]
+    in_python = Segmenter("demo").segment(COFFEE, points=prompt.points, labels=prompt.labels)
+    for i, (one, other) in enumerate(zip(by_rest.masks, by_grpc.masks, strict=True)):
+        assert one.rle.counts == other.rle.counts
+        assert one.predicted_iou == pytest.approx(other.predicted_iou, abs=1e-6)
+        np.testing.assert_array_equal(decode_rle(one.rle), in_python.masks[i])
+        assert one.predicted_iou == pytest.approx(in_python.predicted_iou[i], abs=1e-5)
+        assert one.uncertainty.entropy == pytest.approx(in_python.entropy[i], abs=1e-5)
+
+
+def test_segmenter_asks_an_embedded_image_again(tmp_path):
+    segmenter = Segmenter("demo", "large")
+    photo = segmenter.embed(Image.open(COFFEE))
+    first = segmenter.segment(photo, points=[CUP])
+    assert first.masks.shape == (3, 400, 600)
+    refined = segmenter.segment(
+        photo,
+        points=[CUP],
+        mask_input=first.low_res_logits[first.best],
+        multimask=False,
+    )
+    assert refined.masks.shape == (1, 400, 600)
+    boxed = segmenter.segment(np.asarray(Image.open(COFFEE)), box=(150, 60, 480, 330))
+    assert boxed.masks[boxed.best].any()
+
+
+def test_models_tells_the_bundled_family(server):
+    info = httpx.get(f"{server.url}/v1/models").json()
+    assert info["family"] == "demo"
+    assert [member["name"] for member in info["members"]] == ["demo-small", "demo-large"]
+    for member in info["members"]:
+        weights = ROOT / "models" / f"{member['name']}.safetensors"
+        manifest = json.loads(weights.with_suffix(".json").read_text())
+        assert member["sha256"] == manifest["sha256"]
+        assert weights.stat().st_size <= 16 * 2**20
+
+
+def test_segment_in_process_and_through_a_server_agree(server, tmp_path):
+    point = f"{CUP[0]},{CUP[1]}"
+    picture = tmp_path / "overlay.png"
+    local = run("segment", str(COFFEE), "--point", point, "--out", str(picture), "--json")
+    assert local.returncode == 0, local.stderr
+    assert Image.open(picture).size[0] >= 600
+    bodies = [json.loads(local.stdout)]
+    for address in (server.url, f"grpc://{server.address}"):
+        remote = run("segment", str(COFFEE), "--point", point, "--json", "--server", address)
+        assert remote.returncode == 0, remote.stderr
+        bodies.append(json.loads(remote.stdout))
+    counts = [[m["rle"]["counts"] for m in body["results"][0]["masks"]] for body in bodies]
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_a_refused_request_is_one_line_and_exit_1(server):
+    told = run("segment", str(COFFEE), "--point", "9999,1", "--server", server.url)
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+    assert "point x=9999 lies outside the image (width 600 px)" in told.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_service_with_exit_0(number):
+    server = start_server("--models", "demo")
+    with Client(server.url) as client:
+        assert client.ready()
+        client.segment(COFFEE, Prompt(points=(Point(*CUP),)))
+    assert server.stop(number) == 0
+    server.process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--models", "nothing"], "nothing"),
+        (["--host", "0.0.0.0"], "host 0.0.0.0 is reachable from other machines"),
+        (["--http-port", "99999"], "http_port='99999'"),
+        (["--device", "tpu"], "device='tpu'"),
+        (["--models", "sam2.1"], "suresam models pull sam2.1_hiera_tiny"),
+    ],
+)
+def test_wrong_settings_are_one_line_and_exit_2(options, message):
+    told = run("serve", *options)
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == 1
+    assert message in told.stderr
+
+
+def test_a_port_in_use_is_one_line_and_exit_2():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for option in ("--http-port", "--grpc-port"):
+            other = "--grpc-port" if option == "--http-port" else "--http-port"
+            told = run("serve", option, port, other, "0")
+            assert told.returncode == 2
+            last = told.stderr.strip().splitlines()[-1]
+            assert last.startswith("suresam: ")
+            assert port in last
+
+
+def test_the_readmes_stream_script_runs(server, tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    script = readme.split("<!-- stream.py -->\n```python\n")[1].split("```")[0]
+    assert len([line for line in script.splitlines() if line.strip()]) <= 15
+    script = script.replace("127.0.0.1:50051", server.address)
+    path = Path(tmp_path / "stream.py")
+    path.write_text(script)
+    told = subprocess.run(
+        [COMMAND[0], str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip()
+
+
+def test_a_second_member_is_chosen_by_its_name(server):
+    with Client(server.url) as client:
+        for mode in ("large", "demo-large"):
+            prompt = Prompt(points=(Point(*CUP),))
+            answer = client.segment(COFFEE, prompt, route=RouteRequest(mode=mode))
+            assert answer.results[0].route.model == "demo-large"

@@ -1,0 +1,233 @@
+"""Batching, faults, deadlines and cancellation through the real servers round a fake device."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from suresam.domain import Point, Prompt
+from suresam.errors import DeadlineExceeded, Overloaded, ServiceError, WorkerFailed
+from suresam.segmentation.fake import FakeBackbone, FakeCosts
+
+CLICK = Prompt(points=(Point(30, 20),))
+
+
+def value(running, name: str, **labels: str) -> float:
+    """A metric's sample; 0 if there is none yet."""
+    found = running.composition.telemetry.registry.get_sample_value(f"suresam_{name}", labels)
+    return found or 0.0
+
+
+async def until(condition) -> None:
+    """Let the event loop turn until something holds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        await asyncio.sleep(0.001)
+
+
+async def waiting(running, stage: str, count: int, model: str = "fake-small") -> None:
+    """Wait until so many jobs wait for the device."""
+    await until(lambda: value(running, "queue_depth", stage=stage, model=model) == count)
+
+
+async def hold(fake: FakeBackbone, client, session) -> asyncio.Task:
+    """Send a click and keep the device standing inside its launch until the gate opens."""
+    fake.gate.clear()
+    fake.launches.clear()
+    entered = fake.num_entered
+    click = asyncio.create_task(client.segment_session(session.session_id, CLICK))
+    await until(lambda: fake.num_entered > entered)
+    return click
+
+
+async def test_what_waits_shares_a_launch(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        clicks = [
+            asyncio.create_task(client.segment_session(session.session_id, CLICK)) for _ in range(6)
+        ]
+        await waiting(running, "decode", 6)
+        fake.gate.set()
+        answers = await asyncio.gather(held, *clicks)
+        assert fake.launches == [("decode", 1), ("decode", 6)]
+        assert len({answer.results[0].masks[0].rle.counts for answer in answers}) == 1
+
+
+async def test_only_prompts_of_equal_length_share_a_launch(serving, connect, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, "rest") as client:
+        session = await client.create_session([photo()])
+        two = Prompt(points=((30, 20), (5, 5)), labels=(1, 0))
+        held = await hold(fake, client, session)
+        clicks = [
+            asyncio.create_task(client.segment_session(session.session_id, [CLICK, two, CLICK]))
+            for _ in range(2)
+        ]
+        await waiting(running, "decode", 6)
+        fake.gate.set()
+        await asyncio.gather(held, *clicks)
+        assert fake.launches == [("decode", 1), ("decode", 4), ("decode", 2)]
+
+
+async def test_many_who_upload_the_same_image_share_one_encode(serving, connect, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, "rest") as client:
+        fake.launches.clear()
+        await asyncio.gather(*(client.segment(photo(), CLICK) for _ in range(8)))
+        assert sum(rows for stage, rows in fake.launches if stage == "encode") == 1
+        assert value(running, "batch_size_count", stage="encode", model="fake-small") == 1
+
+
+async def test_a_poisoned_row_fails_alone(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        images = [photo(red=red) for red in (10, fake.poison, 20, fake.nan, 30)]
+        sessions = [await client.create_session([image]) for image in images]
+        first = await hold(fake, client, sessions[0])
+        tasks = [
+            asyncio.create_task(client.segment_session(session.session_id, CLICK))
+            for session in sessions
+        ]
+        await waiting(running, "decode", 5)
+        fake.gate.set()
+        answers = await asyncio.gather(first, *tasks)
+        codes = [a.results[0].error and a.results[0].error.code for a in answers[1:]]
+        assert codes == [None, "inference_failed", None, "non_finite_output", None]
+        failed = answers[2].results[0]
+        assert (failed.masks, failed.best) == ((), None)
+        assert "poisoned" not in failed.error.message
+
+
+async def test_callers_of_a_dead_worker_are_told_and_a_new_one_takes_over(
+    serving, connect, transport, photo
+):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        with pytest.raises(WorkerFailed, match="try again"):
+            await client.segment(photo(red=fake.deadly), CLICK)
+        answer = await client.segment(photo(), CLICK)
+        assert len(answer.results[0].masks) == 3
+        assert value(running, "engine_up") == 1
+
+
+async def test_a_missed_deadline_costs_the_device_nothing(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        late = asyncio.create_task(
+            client.segment_session(session.session_id, [CLICK] * 3, deadline_ms=100)
+        )
+        with pytest.raises(DeadlineExceeded):
+            await late
+        fake.gate.set()
+        await held
+        await client.segment_session(session.session_id, CLICK)
+        assert sum(rows for _, rows in fake.launches) == 2
+
+
+async def test_a_caller_who_hangs_up_costs_the_device_nothing(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        left = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 3))
+        await waiting(running, "decode", 3)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        jobs = running.composition.engine._worker._scheduler._decodes
+        await until(lambda: all(job.reply.cancelled() for job in jobs))
+        fake.gate.set()
+        await held
+        await client.segment_session(session.session_id, CLICK)
+        assert sum(rows for _, rows in fake.launches) == 2
+
+
+async def test_too_many_at_once_are_refused_with_a_time_to_come_back(
+    serving, connect, transport, photo
+):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake, max_in_flight=2) as running, connect(running, transport) as client:
+        session = await client.create_session([photo()])
+        fake.gate.clear()
+        clicks = [
+            asyncio.create_task(client.segment_session(session.session_id, CLICK)) for _ in range(2)
+        ]
+        await waiting(running, "decode", 1)
+        with pytest.raises(Overloaded, match=r"2 requests are in progress \(limit 2\)") as caught:
+            await client.segment_session(session.session_id, CLICK)
+        assert caught.value.retry_after_s >= 1
+        assert value(running, "rejected_total", reason="in_flight") == 1
+        fake.gate.set()
+        await asyncio.gather(*clicks)
+
+
+async def test_sessions_outlive_their_embeddings(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    async with (
+        serving(fake, cache_bytes=30) as running,  # one embedding of the fake has 12 bytes
+        connect(running, transport) as client,
+    ):
+        sessions = [await client.create_session([photo(red=red)]) for red in range(5)]
+        fake.launches.clear()
+        for red, session in enumerate(sessions):
+            answer = await client.segment_session(session.session_id, CLICK)
+            assert answer.results[0].masks[0].predicted_iou == pytest.approx(0.4 + red / 1000)
+        assert sum(rows for stage, rows in fake.launches if stage == "encode") >= 3
+        assert value(running, "cache_bytes", tier="device") <= 30
+
+
+async def test_clicks_go_before_uploads_but_uploads_have_their_turn(serving, connect, photo):
+    fake = FakeBackbone("fake-small", FakeCosts(decode_ms=1))
+    async with serving(fake, max_decode_batch=1) as running, connect(running, "rest") as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        clicks = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 30))
+        await waiting(running, "decode", 30)
+        upload = asyncio.create_task(client.segment(photo(red=99), CLICK))
+        await waiting(running, "encode", 1)
+        fake.gate.set()
+        await asyncio.gather(held, upload, clicks)
+        position = fake.launches.index(("encode", 1))
+        assert 1 < position <= 9
+
+
+async def test_nothing_is_answered_before_the_warm_up(serving, connect, transport, photo):
+    fake = FakeBackbone("fake-small")
+    fake.gate.clear()
+    async with serving(fake, warm=False) as running, connect(running, transport) as client:
+        url = f"http://127.0.0.1:{running.http_port}"
+        async with httpx.AsyncClient(base_url=url) as http:
+            assert (await http.get("/livez")).status_code == 200
+            assert (await http.get("/readyz")).status_code == 503
+            assert not await client.ready()
+            with pytest.raises(ServiceError, match="not ready") as caught:
+                await client.segment(photo(), CLICK)
+            assert caught.value.code == "not_ready"
+            fake.gate.set()
+            await running.warm_up()
+            assert (await http.get("/readyz")).status_code == 200
+            assert await client.ready()
+
+
+async def test_stopping_finishes_what_is_in_progress_and_refuses_the_rest(
+    serving, connect, transport, photo
+):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake) as running, connect(running, transport) as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        stop = asyncio.create_task(running.stop())
+        await until(lambda: running.composition.engine._admission._is_closed)
+        assert not running.is_ready()
+        with pytest.raises(ServiceError) as caught:
+            await client.segment_session(session.session_id, CLICK)
+        assert caught.value.code == "shutting_down"
+        fake.gate.set()
+        answer = await held
+        assert len(answer.results[0].masks) == 3
+        await stop
