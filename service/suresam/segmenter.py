@@ -1,6 +1,5 @@
 """Masks and scores of one image from Python, without a server."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from suresam.errors import InvalidImage
 from suresam.prediction import Wanted, predict
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.segmentation.checkpoints import load_model
-from suresam.segmentation.images import ImageLimits, read_pixels
+from suresam.segmentation.images import ImageLimits, pixels_of, read_pixels
 from suresam.segmentation.manifests import load_family
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.sam2 import Sam2Backbone, choose_device
@@ -163,8 +162,6 @@ def _pixels(image: ImageSource) -> NDArray[np.uint8]:
             )
         return np.ascontiguousarray(image)
     if isinstance(image, Image.Image):
-        buffer = io.BytesIO()
-        image.save(buffer, format="PNG")
-        image = buffer.getvalue()
+        return pixels_of(image)
     data = image if isinstance(image, bytes) else Path(image).read_bytes()
     return read_pixels(data, ImageLimits())

@@ -1,6 +1,8 @@
 """Every setting: command line over environment (`SURESAM_*`) over default, read once."""
 
 import ipaddress
+import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -8,6 +10,10 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suresam.errors import ConfigurationError
+
+_PREFIX = "SURESAM_"
+_SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
+"""What every pod finds in its environment beside a Service whose name begins with suresam."""
 
 _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -31,7 +37,9 @@ _CLIENT_LIMITS = (
 class Settings(BaseSettings):
     """The whole configuration. Each description is the manual of its option."""
 
-    model_config = SettingsConfigDict(env_prefix="SURESAM_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False
+    )
 
     host: str = Field("127.0.0.1", description="address to listen on, for HTTP and gRPC")
     http_port: Port = Field(
@@ -94,6 +102,15 @@ class Settings(BaseSettings):
         return {name: getattr(self, name) for name in _CLIENT_LIMITS}
 
     @model_validator(mode="after")
+    def _refuse_contrary_deadlines(self) -> "Settings":
+        if self.default_deadline_ms > self.max_deadline_ms:
+            raise ValueError(
+                f"default_deadline_ms={self.default_deadline_ms:g} is over "
+                f"max_deadline_ms={self.max_deadline_ms:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refuse_open_door(self) -> "Settings":
         if not self.allow_anonymous and not is_loopback(self.host):
             raise ValueError(
@@ -119,6 +136,7 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigurationError: one line with the name and the value of the first wrong setting.
     """
+    _refuse_unknown(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -127,3 +145,15 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
         reason = first["msg"].removeprefix("Value error, ")
         text = f"{name}={first['input']!r}: {reason}" if name else reason
         raise ConfigurationError(text) from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    # Pydantic ignores environment variables that no field has, and with them every typing error.
+    known = Settings.model_fields
+    for variable, value in environment.items():
+        name = variable.upper()
+        if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX).lower() in known:
+            continue
+        if _SET_BY_KUBERNETES.fullmatch(name) or "://" in value:
+            continue
+        raise ConfigurationError(f"{variable}={value!r}: there is no such setting")

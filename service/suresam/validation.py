@@ -41,13 +41,31 @@ def check_request(request: SegmentRequest, limits: PromptLimits) -> None:
     if (request.image is None) == (request.session_id is None):
         raise InvalidRequest("a request needs either an image or a session_id")
     check_options(request.options)
-    num_prompts = len(request.prompts)
-    if num_prompts == 0:
-        raise InvalidPrompt("prompts is empty; at least one prompt is needed")
-    if num_prompts > limits.max_prompts:
-        raise InvalidPrompt(f"{num_prompts} prompts in one request (limit {limits.max_prompts})")
+    check_num_prompts(len(request.prompts), limits.max_prompts)
     for index, prompt in enumerate(request.prompts):
         _check_form(prompt, f"prompts[{index}]", limits)
+
+
+def check_num_prompts(num_prompts: int, limit: int) -> None:
+    """Refuse no prompt, or more than one request may have.
+
+    Raises:
+        InvalidPrompt
+    """
+    if num_prompts == 0:
+        raise InvalidPrompt("prompts is empty; at least one prompt is needed")
+    if num_prompts > limit:
+        raise InvalidPrompt(f"{num_prompts} prompts in one request (limit {limit})")
+
+
+def check_num_images(num_images: int, limit: int) -> None:
+    """Refuse no image, or more than one session may hold.
+
+    Raises:
+        InvalidRequest
+    """
+    if not 1 <= num_images <= limit:
+        raise InvalidRequest(f"{num_images} images in one session (at least 1, limit {limit})")
 
 
 def check_options(options: SegmentOptions) -> None:

@@ -13,8 +13,9 @@ PROMPT = pb.Prompt(points=[pb.Point(x=320, y=240)])
 
 @pytest.fixture
 async def channel(serving):
+    limits = {"max_prompts": 3, "max_session_images": 2, "max_body_bytes": 150_000}
     async with (
-        serving(max_image_bytes=100_000) as running,
+        serving(max_image_bytes=100_000, **limits) as running,
         grpc.aio.insecure_channel(f"127.0.0.1:{running.grpc_port}") as channel,
     ):
         yield channel
@@ -96,6 +97,34 @@ async def test_an_image_over_the_limit_is_refused_while_it_arrives(channel):
     assert told == "image_too_large"
     _, told, message = await refusal(stub.UploadAndSegment(upload(bytes(2**20 + 1), size=2**21)))
     assert "a chunk has 1048577 bytes (limit 1048576 bytes)" in message
+
+
+async def test_a_stream_cannot_pile_up_prompts_or_images(channel, photo_640x480):
+    stub = SegmentationStub(channel)
+    _, told, message = await refusal(stub.UploadAndSegment(upload(photo_640x480, *[PROMPT] * 4)))
+    assert (told, message) == ("invalid_prompt", "4 prompts in one request (limit 3)")
+
+    def session(*images: bytes):
+        for image in images:
+            yield pb.CreateSessionRequest(header=pb.CreateSessionHeader())
+            yield pb.CreateSessionRequest(chunk=image)
+
+    _, told, message = await refusal(stub.CreateSession(session(*[photo_640x480] * 3)))
+    assert (told, message) == (
+        "invalid_request",
+        "3 images in one session (at least 1, limit 2)",
+    )
+    _, told, message = await refusal(stub.CreateSession(session(bytes(90_000), bytes(90_000))))
+    assert (told, message) == (
+        "image_too_large",
+        "the images have over 150000 bytes (limit 150000 bytes)",
+    )
+
+
+async def test_a_call_may_allow_more_time_than_a_request_may_ask_for(channel, photo_640x480):
+    request = pb.SegmentRequest(image=photo_640x480, prompts=[PROMPT])
+    answer = await SegmentationStub(channel).Segment(request, timeout=1000)
+    assert len(answer.results) == 1
 
 
 async def test_the_calls_own_deadline_counts(channel, photo_640x480):

@@ -67,6 +67,10 @@ async def test_forms_that_lack_or_add_parts_are_refused(http, photo_640x480):
         ({"files": {"image": photo_640x480}}, "the form field 'request' is missing"),
         ({"data": {"image": "photo.jpg"}, "files": {"request": (None, request)}}, "must be a file"),
         ({"files": [("image", b"a"), ("image", b"b")], "data": {"request": request}}, "takes one"),
+        (
+            {"files": [("image", photo_640x480), ("request", (None, request))] * 2},
+            "'request' stands there twice",
+        ),
         ({"json": CLICK}, "must be multipart/form-data"),
         (
             {"content": b"--x\r\n", "headers": {"content-type": "multipart/form-data"}},

@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from integration.conftest import COMMAND, ROOT, start_server
+from integration.conftest import COMMAND, ROOT
 from PIL import Image
 from pycocotools import mask as coco
 
 from suresam import Segmenter
+from suresam.benchmarks.server_process import ServerProcess
 from suresam.client import Client, GrpcClient
 from suresam.domain import Point, Prompt, RouteRequest
 from suresam.masks.rle import decode_rle
@@ -125,12 +126,11 @@ def test_a_refused_request_is_one_line_and_exit_1(server):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_service_with_exit_0(number):
-    server = start_server("--models", "demo")
-    with Client(server.url) as client:
-        assert client.ready()
-        client.segment(COFFEE, Prompt(points=(Point(*CUP),)))
-    assert server.stop(number) == 0
-    server.process.stdout.close()
+    with ServerProcess(["--models", "demo"]) as server:
+        with Client(server.url) as client:
+            assert client.ready()
+            client.segment(COFFEE, Prompt(points=(Point(*CUP),)))
+        assert server.stop(number) == 0
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,6 @@ class Composition:
     telemetry: Telemetry
     image_limits: ImageLimits
 
-    async def close(self, drain_s: float) -> None:
-        """Finish what is in progress within `drain_s` seconds, then stop every thread."""
-        await self.engine.close(drain_s)
-        self.pool.shutdown(wait=False, cancel_futures=True)
-
 
 def compose(settings: Settings, family: str, members: Sequence[Member]) -> Composition:
     """Put a service together. The engine is not started yet."""

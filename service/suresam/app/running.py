@@ -10,6 +10,7 @@ import uvicorn
 
 from suresam.api.grpc.server import GrpcServer
 from suresam.api.grpc.servicer import Servicer
+from suresam.api.grpc.uploads import StreamLimits
 from suresam.api.rest.application import Service, build_application
 from suresam.app.compose import Composition
 from suresam.errors import ConfigurationError
@@ -67,7 +68,16 @@ class RunningService:
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
         self._grpc = GrpcServer(
-            Servicer(parts.router, parts.image_limits, parts.telemetry),
+            Servicer(
+                parts.router,
+                StreamLimits(
+                    max_image_bytes=settings.max_image_bytes,
+                    max_images=settings.max_session_images,
+                    max_bytes=settings.max_body_bytes,
+                    max_prompts=settings.max_prompts,
+                ),
+                parts.telemetry,
+            ),
             # Above our own limits, so that our error is the one seen.
             max_message_bytes=2 * settings.max_body_bytes + 2**20,
         )
@@ -114,9 +124,11 @@ class RunningService:
             return
         self._is_stopping = True
         await self._grpc.set_serving(False)
-        await self.composition.close(self.composition.settings.drain_s)
+        await self.composition.engine.close(self.composition.settings.drain_s)
         self._http.should_exit = True
         await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
+        # Last: the answers of what was in progress are still encoded in it.
+        self.composition.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def serve(overrides: Mapping[str, Any]) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # About odd uploads; their texts come from strangers and belong into no log.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     family, members = load_members(settings)
     composition = compose(settings, family, members)
     asyncio.run(_run(RunningService(composition)))
@@ -57,7 +60,9 @@ async def _run(service: RunningService) -> None:
 
 def _greeting(service: RunningService) -> str:
     settings, parts = service.composition.settings, service.composition
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # An address that means every interface is none that a client could connect to.
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    host = f"[{name}]" if ":" in name else name
     url = f"http://{host}:{service.http_port}"
     image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
     return (

@@ -3,11 +3,14 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suresam.errors import CheckpointError, ConfigurationError
+from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
     from suresam.segmentation.manifests import Family, ModelManifest
@@ -26,19 +29,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--models-dir",
         type=Path,
         metavar="DIR",
-        help="your own folder of manifests and weights; searched first, and downloads go there",
+        help="your own folder of manifests and weights; searched first, and downloads go there "
+        "(default: SURESAM_MODELS_DIR)",
     )
 
     listing = commands.add_parser("list", parents=[common], help="show all known models")
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    listing.set_defaults(run=_list)
+    listing.set_defaults(run=partial(_run, _list))
 
     pull = commands.add_parser("pull", parents=[common], help="download weights")
     pull.add_argument("names", nargs="+", metavar="NAME", help="a model, or a family for all of it")
     pull.add_argument(
         "--mirror", metavar="URL", help="folder on another server that has files of the same names"
     )
-    pull.set_defaults(run=_pull)
+    pull.set_defaults(run=partial(_run, _pull))
 
     verify = commands.add_parser(
         "verify", parents=[common], help="check hash and shapes of installed weights"
@@ -46,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     verify.add_argument(
         "names", nargs="*", metavar="NAME", help="a model or family; default: all installed models"
     )
-    verify.set_defaults(run=_verify)
+    verify.set_defaults(run=partial(_run, _verify))
 
     register = commands.add_parser(
         "register", parents=[common], help="write what weights are into their manifest"
@@ -55,7 +59,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     register.add_argument(
         "--report", type=Path, metavar="FILE", help="JSON object that becomes the provenance"
     )
-    register.set_defaults(run=_register)
+    register.set_defaults(run=partial(_run, _register))
+
+
+def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command in the folder that the command line names, or else the settings."""
+    folder = read_settings({}).models_dir
+    if args.models_dir is None and folder is not None:
+        args.models_dir = Path(folder)
+    return command(args)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -1,6 +1,8 @@
 """`suresam serve`: its options are the settings."""
 
 import argparse
+import signal
+from types import FrameType
 
 from suresam.settings import Settings
 
@@ -26,7 +28,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal."""
+    # Until the service handles it: process 1 of a container would ignore it while models load.
+    signal.signal(signal.SIGTERM, _leave)
     from suresam.app import serve  # brings torch along
 
     serve({name: value for name, value in vars(options).items() if name != "run"})
     return 0
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -58,7 +58,8 @@ class EmbeddingCache:
         return self._size_bytes
 
     def __contains__(self, key: CacheKey) -> bool:
-        return key in self._entries
+        entry = self._entries.get(key)
+        return entry is not None and not self._has_expired(entry)
 
     def get(self, key: CacheKey) -> ImageEmbedding | None:
         """Look up and mark as just used."""
@@ -76,17 +77,20 @@ class EmbeddingCache:
         """Keep an embedding, and let the oldest go until the budget holds."""
         if key in self._entries:
             self._remove(key)
-        self._entries[key] = _Entry(embedding, self._clock())
-        self._size_bytes += embedding.size_bytes
+        if embedding.size_bytes <= self._limits.embedding_bytes:
+            self._entries[key] = _Entry(embedding, self._clock())
+            self._size_bytes += embedding.size_bytes
         while self._size_bytes > self._limits.embedding_bytes:
             self._evict(next(iter(self._entries)), "bytes")
         self._report()
 
+    def _has_expired(self, entry: _Entry) -> bool:
+        return self._clock() - entry.used_at >= self._limits.ttl_s
+
     def _expire(self) -> None:
-        oldest = self._clock() - self._limits.ttl_s
         while self._entries:
             key, entry = next(iter(self._entries.items()))
-            if entry.used_at > oldest:
+            if not self._has_expired(entry):
                 break
             self._evict(key, "ttl")
         self._report()

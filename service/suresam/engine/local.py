@@ -5,10 +5,10 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,9 +145,7 @@ class LocalEngine:
             self._sessions.check_num_images(len(call.images))
             images = await _within(
                 call.remaining_ms,
-                asyncio.gather(
-                    *(self._take_in(call.tenant, call.model, image) for image in call.images)
-                ),
+                _all(self._take_in(call.tenant, call.model, image) for image in call.images),
             )
             return self._sessions.create(call.tenant, call.session_id, tuple(images))
 
@@ -188,8 +186,8 @@ class LocalEngine:
         pixels = self._pixel_loader(data)
         encoded = await engine.embedding(key, pixels)
         wanted = Wanted(size, call.multimask, call.masks, call.low_res_logits, call.maps)
-        answers = await asyncio.gather(
-            *(self._decode(engine, prompt, encoded.value, wanted) for prompt in call.prompts)
+        answers = await _all(
+            self._decode(engine, prompt, encoded.value, wanted) for prompt in call.prompts
         )
         decodes = [answer for answer in answers if isinstance(answer, Done)]
         spent_ms = [a.spent_ms if isinstance(a, Done) else 0.0 for a in answers]
@@ -227,7 +225,8 @@ class LocalEngine:
     def _inspect(self, tenant: str, data: bytes) -> tuple[ImageHeader, str]:
         """The header, and the image key: a keyed digest, so no tenant can guess another's."""
         header = read_header(data, self._limits.images)
-        digest = hmac.new(self._secret, tenant.encode() + b"\0" + data, hashlib.sha256)
+        digest = hmac.new(self._secret, tenant.encode() + b"\0", hashlib.sha256)
+        digest.update(data)
         return header, digest.hexdigest()
 
     def _pixel_loader(self, data: bytes) -> "_PixelLoader":
@@ -279,6 +278,16 @@ class _PixelLoader:
         pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
         self.spent_ms = (time.monotonic() - started) * 1000
         return pixels
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Wait for all; if one fails, the others are cancelled, since nobody waits for them."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _within(remaining_ms: float, work: Awaitable[T]) -> T:

@@ -50,12 +50,19 @@ class Scheduler:
         return Counter((job.stage, job.model) for job in jobs)
 
     def take(self) -> list[EncodeJob] | list[DecodeJob]:
-        """Remove and return the next launch's jobs; empty when nobody waits."""
+        """Remove and return the next launch's jobs; empty when nobody waits.
+
+        Callers who left are dropped here, before they cost device time.
+        """
+        # Before the stages are compared: a queue of cancelled jobs must not hide the other one.
+        _drop_cancelled(self._encodes)
+        _drop_cancelled(self._decodes)
         is_turn_of_encode = self._decodes_in_a_row >= self._limits.decode_run
         if self._encodes and (is_turn_of_encode or not self._decodes):
             self._decodes_in_a_row = 0
             return _take_bucket(self._encodes, self._limits.max_encode)
-        self._decodes_in_a_row += 1
+        # Only launches that pass a waiting encode count.
+        self._decodes_in_a_row = self._decodes_in_a_row + 1 if self._encodes else 0
         return _take_bucket(self._decodes, self._limits.max_decode)
 
     def take_all(self) -> list[Job]:
@@ -66,15 +73,19 @@ class Scheduler:
         return jobs
 
 
+def _drop_cancelled(queue: deque[J]) -> None:
+    live = [job for job in queue if not job.reply.cancelled()]
+    queue.clear()
+    queue.extend(live)
+
+
 def _take_bucket(queue: deque[J], max_rows: int) -> list[J]:
-    """The oldest job and its bucket mates, oldest first. Callers who left are dropped here,
-    before they cost device time.
-    """
+    """The oldest job and its bucket mates, oldest first."""
     # Padding a prompt would change its masks, since the pad token takes part in attention:
     # a bucket has equal lengths only.
-    live = [job for job in queue if not job.reply.cancelled()]
-    batch = [job for job in live if job.bucket == live[0].bucket][:max_rows]
+    batch = [job for job in queue if job.bucket == queue[0].bucket][:max_rows]
     taken = set(map(id, batch))
+    left = [job for job in queue if id(job) not in taken]
     queue.clear()
-    queue.extend(job for job in live if id(job) not in taken)
+    queue.extend(left)
     return batch

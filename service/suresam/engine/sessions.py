@@ -16,6 +16,7 @@ from suresam.errors import (
     SessionNotFound,
 )
 from suresam.telemetry import Telemetry
+from suresam.validation import check_num_images
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -91,9 +92,7 @@ class SessionStore:
         Raises:
             InvalidRequest
         """
-        limit = self._limits.max_session_images
-        if not 1 <= count <= limit:
-            raise InvalidRequest(f"{count} images in one session (at least 1, limit {limit})")
+        check_num_images(count, self._limits.max_session_images)
 
     def create(
         self, tenant: str, session_id: str | None, images: tuple[StoredImage, ...]

@@ -5,6 +5,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,7 @@ class Worker:
             if self._is_stopping:
                 job.reply.set_exception(ShuttingDown("the server is stopping"))
                 return
+            job.reply.add_done_callback(partial(self._count_if_cancelled, job.stage))
             self._scheduler.add(job)
             self._report()
             self._changed.notify()
@@ -109,6 +111,7 @@ class Worker:
             self._telemetry.engine_up.set(0)
             for job in self._held:
                 _fail(job, WorkerFailed("the device's worker died; try again"))
+            self._held = ()
             if self._is_warm and not self._is_stopping:
                 self.start()
 
@@ -121,9 +124,8 @@ class Worker:
                     self._report()
                     self._changed.wait()
                 self._report()
+            self._held = batch
             live = [job for job in batch if job.reply.set_running_or_notify_cancel()]
-            self._telemetry.cancelled.labels(batch[0].stage).inc(len(batch) - len(live))
-            self._held = live
             if live:
                 self._run(live)
             self._held = ()
@@ -134,15 +136,25 @@ class Worker:
         try:
             values = self._launch(batch)
         except Exception as error:  # the worker's edge: nothing may pass it
-            if len(batch) > 1:
-                logger.warning(
-                    "a launch of %d rows failed, trying them alone: %r", len(batch), error
-                )
-                for job in batch:
-                    self._run([job])
-                return
-            logger.exception("a row failed")
-            values = [_as_service_error(error)]
+            if len(batch) == 1:
+                logger.exception("a row failed")
+            else:
+                # As text: a log record that is kept would keep the tensors, too.
+                reason = repr(error)
+                logger.warning("%d rows failed, trying them alone: %s", len(batch), reason)
+            failure = _as_service_error(error)
+        else:
+            self._settle(batch, values, started)
+            return
+        # Outside the except clause: in it the exception would keep the failed batch's tensors
+        # alive, and after an out-of-memory the rows need that room.
+        if len(batch) == 1:
+            _fail(batch[0], failure)
+            return
+        for job in batch:
+            self._run([job])
+
+    def _settle(self, batch: Sequence[Job], values: Sequence[Any], started: float) -> None:
         launch_ms = (time.monotonic() - started) * 1000
         self._record(batch, launch_ms)
         for job, value in zip(batch, values, strict=True):
@@ -159,6 +171,10 @@ class Worker:
             return backbone.encode([job.image for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]
         return predict(backbone, [job.row for job in decodes], [job.wanted for job in decodes])
+
+    def _count_if_cancelled(self, stage: str, reply: "Future[Any]") -> None:
+        if reply.cancelled():
+            self._telemetry.cancelled.labels(stage).inc()
 
     def _record(self, batch: Sequence[Job], launch_ms: float) -> None:
         stage, model = batch[0].stage, batch[0].model

@@ -86,6 +86,11 @@ class Router:
         self._pool = pool
         self._telemetry = telemetry
 
+    @property
+    def max_deadline_ms(self) -> float:
+        """Milliseconds that a request may ask for at most."""
+        return self._limits.max_deadline_ms
+
     def is_ready(self) -> bool:
         """Whether requests can be answered."""
         return self._engine.is_ready()

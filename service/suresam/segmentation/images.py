@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from suresam.domain import ImageSize
 from suresam.errors import ImageTooLarge, InvalidImage
@@ -25,9 +26,14 @@ _ORIENTATION_TAG = 0x0112
 _TURNED_BY_A_QUARTER = (5, 6, 7, 8)
 _UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError,
-    OverflowError, struct.error, zlib.error,
+    OverflowError, struct.error, zlib.error, Warning,
 )  # fmt: skip
-"""What Pillow's decoders are known to raise on damaged files."""
+"""What Pillow's decoders are known to raise on damaged files, and its warnings about odd ones
+where Python is told to raise those.
+"""
+
+_PNG_MAY_BE_TURNED = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""Names of the PNG chunks and texts in which an orientation may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,15 @@ def read_header(data: bytes, limits: ImageLimits) -> ImageHeader:
         ImageTooLarge: over a limit, in bytes or pixels.
     """
     with _open(data, limits) as image:
-        return ImageHeader(_displayed_size(image), _warnings(image))
+        return ImageHeader(_displayed_size(image, data), _warnings(image))
 
 
 def read_pixels(data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     """Decode an upload's first frame.
 
-    Grey and palette images become RGB, 16-bit samples are divided by 257, CMYK is converted,
-    transparent pixels are placed on white and the EXIF orientation is applied.
+    Grey and palette images become RGB, 16-bit grey is divided by 257 (of 16-bit colour Pillow
+    reads the high byte), CMYK is converted, transparent pixels are placed on white and the EXIF
+    orientation is applied.
 
     Returns:
         RGB uint8 (H, W, 3), C-contiguous.
@@ -82,12 +89,26 @@ def read_pixels(data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
         InvalidImage, ImageTooLarge: as `read_header`.
     """
     with _open(data, limits) as image:
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_to_rgb(upright))
-        except _UNREADABLE as error:
-            raise InvalidImage(f"the {image.format} image is damaged: {error}") from None
+        return pixels_of(image)
+
+
+def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an image that Pillow opened or made, as `read_pixels` gives them.
+
+    Raises:
+        InvalidImage: damaged, empty, or with floating-point samples.
+    """
+    if image.mode == "F":
+        raise InvalidImage("the image has floating-point samples; convert it to 8 or 16 bits")
+    if 0 in image.size:
+        raise InvalidImage(f"the image has no pixels ({image.width} x {image.height})")
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return np.array(_to_rgb(upright))
+    except _UNREADABLE as error:
+        kind = f"{image.format} image" if image.format else "image"
+        raise InvalidImage(f"the {kind} is damaged: {error}") from None
 
 
 def _open(data: bytes, limits: ImageLimits) -> Image.Image:
@@ -114,10 +135,15 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
     return image
 
 
-def _displayed_size(image: Image.Image) -> ImageSize:
+def _displayed_size(image: Image.Image, data: bytes) -> ImageSize:
     width, height = image.size
+    # Pillow decodes a PNG to look for EXIF behind its pixels; most have none anywhere.
+    if image.format == "PNG" and not any(name in data for name in _PNG_MAY_BE_TURNED):
+        return ImageSize(width, height)
     try:
         turned = image.getexif().get(_ORIENTATION_TAG) in _TURNED_BY_A_QUARTER
+        if isinstance(image, TiffImageFile):  # Pillow turned its size already, by this very tag
+            turned = turned and image.tag_v2.get(_ORIENTATION_TAG) not in _TURNED_BY_A_QUARTER
     except _UNREADABLE:
         turned = False
     return ImageSize(height, width) if turned else ImageSize(width, height)
@@ -126,11 +152,12 @@ def _displayed_size(image: Image.Image) -> ImageSize:
 def _warnings(image: Image.Image) -> tuple[str, ...]:
     warnings = []
     try:
-        frames = getattr(image, "n_frames", 1)
+        # Not `n_frames`: counting walks through all of them.
+        has_several = getattr(image, "is_animated", False)
     except _UNREADABLE:
-        frames = 1
-    if frames > 1 and image.format != _SEVERAL_VIEWS:
-        warnings.append(f"the {image.format} image has {frames} frames; the first was used")
+        has_several = False
+    if has_several and image.format != _SEVERAL_VIEWS:
+        warnings.append(f"the {image.format} image has several frames; the first was used")
     if image.has_transparency_data:
         warnings.append("transparent pixels were placed on white")
     return tuple(warnings)
@@ -138,8 +165,11 @@ def _warnings(image: Image.Image) -> tuple[str, ...]:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 or 32 bits a sample: what cameras and scanners mean by 16
-        samples = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) // 257
-        return Image.fromarray(samples.astype(np.uint8)).convert("RGB")
+        samples = np.clip(np.asarray(image, dtype=np.int64), 0, 65535)
+        grey = (samples // 257).astype(np.uint8)
+        if image.has_transparency_data:
+            grey[samples == image.info["transparency"]] = 255
+        return Image.fromarray(grey).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))

@@ -68,9 +68,10 @@ def resize_mask_input(logits: NDArray[np.float32], low_res_size: int) -> NDArray
     """A mask input at the size that the model reads; another member's logits are resized.
 
     Args:
-        logits: (h, w) float32.
+        logits: (h, w) float, of any precision.
         low_res_size: side of the result in pixels.
     """
+    logits = logits.astype(np.float32, copy=False)
     if logits.shape == (low_res_size, low_res_size):
         return logits
     tensor = torch.from_numpy(np.ascontiguousarray(logits))[None, None]

@@ -62,12 +62,3 @@ async def _abort(context: Context, error: ServiceError, request_id: str) -> None
         trailing.append((PUSHBACK_KEY, str(round(wait_s * 1000))))
     message = public_message(error, request_id)
     await context.abort(grpc_code(error), message, tuple(trailing))
-
-
-def deadline_ms(context: Context, requested_ms: float | None) -> float | None:
-    """The shorter of the request's own deadline and the call's; None if there is neither."""
-    remaining_s = context.time_remaining()
-    if remaining_s is None:
-        return requested_ms
-    remaining_ms = max(remaining_s, 0.0) * 1000
-    return remaining_ms if requested_ms is None else min(remaining_ms, requested_ms)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty
 
-from suresam.api.grpc.edge import Context, Edge, deadline_ms
-from suresam.api.grpc.uploads import read_images, read_upload
+from suresam.api.grpc.edge import Context, Edge
+from suresam.api.grpc.uploads import StreamLimits, read_images, read_upload
 from suresam.domain import SegmentRequest
 from suresam.errors import InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
@@ -21,7 +21,6 @@ from suresam.wire.grpc import (
 
 if TYPE_CHECKING:
     from suresam.routing.router import Router
-    from suresam.segmentation.images import ImageLimits
     from suresam.telemetry import Telemetry
 
 
@@ -30,15 +29,13 @@ class Servicer(SegmentationServicer):
 
     Args:
         router: the API's only door.
-        image_limits: of an upload.
+        limits: of client streams.
         telemetry: of the service.
     """
 
-    def __init__(
-        self, router: "Router", image_limits: "ImageLimits", telemetry: "Telemetry"
-    ) -> None:
+    def __init__(self, router: "Router", limits: StreamLimits, telemetry: "Telemetry") -> None:
         self._router = router
-        self._max_image_bytes = image_limits.max_bytes
+        self._limits = limits
         self._edge = Edge(telemetry)
 
     async def Segment(self, request: pb.SegmentRequest, context: Context) -> pb.SegmentResponse:
@@ -60,7 +57,7 @@ class Servicer(SegmentationServicer):
         """A header, an image in chunks, and prompts."""
 
         async def handle() -> pb.SegmentResponse:
-            call = await read_upload(request_iterator, self._max_image_bytes)
+            call = await read_upload(request_iterator, self._limits)
             return await self._segment(call, context)
 
         return await self._edge.answer("UploadAndSegment", context, handle)
@@ -71,9 +68,9 @@ class Servicer(SegmentationServicer):
         """Images in chunks, for repeated prompts."""
 
         async def handle() -> pb.Session:
-            session_id, images = await read_images(request_iterator, self._max_image_bytes)
+            session_id, images = await read_images(request_iterator, self._limits)
             session = await self._router.create_session(
-                images, session_id, deadline_ms(context, None)
+                images, session_id, self._deadline_ms(context, None)
             )
             return session_to_proto(session)
 
@@ -107,5 +104,17 @@ class Servicer(SegmentationServicer):
         return await self._edge.answer("ListModels", context, handle)
 
     async def _segment(self, call: SegmentRequest, context: Context) -> pb.SegmentResponse:
-        timed = replace(call, deadline_ms=deadline_ms(context, call.deadline_ms))
+        timed = replace(call, deadline_ms=self._deadline_ms(context, call.deadline_ms))
         return segment_response_to_proto(await self._router.segment(timed))
+
+    def _deadline_ms(self, context: Context, requested_ms: float | None) -> float | None:
+        """The shorter of the request's own deadline and the call's; None if there is neither."""
+        remaining_s = context.time_remaining()
+        if remaining_s is None:
+            return requested_ms
+        # What a caller allows its call is no request to be answered that late.
+        limit_ms = self._router.max_deadline_ms
+        remaining_ms = min(max(remaining_s, 0.0) * 1000, limit_ms)
+        if requested_ms is None or remaining_ms < requested_ms <= limit_ms:
+            return remaining_ms
+        return requested_ms

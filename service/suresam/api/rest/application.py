@@ -25,7 +25,7 @@ class Service:
         router: answers requests.
         is_ready: whether the service takes work.
         telemetry: its metrics.
-        pool: for drawing pictures, off the event loop.
+        pool: for JSON and pictures, off the event loop.
         image_limits: of an upload.
         max_body_bytes: of one HTTP request.
     """

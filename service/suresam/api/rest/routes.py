@@ -1,8 +1,9 @@
 """The routes of the contract: convert in, call the router, convert out."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -81,13 +82,13 @@ async def segment(request: Request) -> Response:
     form = await _form(request, "request")
     if "request" not in form.fields:
         raise InvalidRequest("the form field 'request' is missing (JSON, at least the prompts)")
-    call = parse_segment_request(form.fields["request"], image=form.only_image())
+    text, image = form.fields["request"], form.only_image()
+    call = await _in_pool(request, partial(parse_segment_request, text, image=image))
     if call.image_id is not None:
         raise InvalidRequest("image_id names an image of a session; this request uploads its own")
     if wants_picture(request.headers.get("accept")):
         return await _picture(request, call)
-    answer = await _unless_gone(request, _service(request).router.segment(call))
-    return _json(SegmentResponseBody.from_domain(answer))
+    return await _answer(request, call)
 
 
 @v1.post("/sessions", status_code=201, response_model=SessionBody)
@@ -114,10 +115,9 @@ async def add_image(request: Request, session_id: str) -> Response:
 @v1.post("/sessions/{session_id}/segment", response_model=SegmentResponseBody)
 async def segment_session(request: Request, session_id: str) -> Response:
     """Segment an image of a session; the body is a `SegmentRequest`."""
-    call = parse_segment_request(await request.body(), session_id=session_id)
-    answer = await _unless_gone(request, _service(request).router.segment(call))
-    body = SegmentResponseBody.from_domain(answer)
-    return _json(body, headers={SESSION_HEADER: session_id})
+    text = await request.body()
+    call = await _in_pool(request, partial(parse_segment_request, text, session_id=session_id))
+    return await _answer(request, call, {SESSION_HEADER: session_id})
 
 
 @v1.get("/sessions/{session_id}", response_model=SessionBody)
@@ -148,14 +148,28 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(body.model_dump_json(), status, headers, media_type=JSONResponse.media_type)
 
 
+async def _answer(
+    request: Request, call: SegmentRequest, headers: dict[str, str] | None = None
+) -> Response:
+    answer = await _unless_gone(request, _service(request).router.segment(call))
+    # Logits and polygons of many prompts make megabytes of JSON.
+    return await _in_pool(
+        request, lambda: _json(SegmentResponseBody.from_domain(answer), headers=headers)
+    )
+
+
 async def _picture(request: Request, call: SegmentRequest) -> Response:
     output = OutputRequest(masks="rle", min_region_area=call.options.output.min_region_area)
     drawn = replace(call, options=replace(call.options, output=output))
     answer = await _unless_gone(request, _service(request).router.segment(drawn))
-    service = _service(request)
-    loop = asyncio.get_running_loop()
-    png = await loop.run_in_executor(service.pool, overlay_png, drawn, answer, service.image_limits)
+    limits = _service(request).image_limits
+    png = await _in_pool(request, partial(overlay_png, drawn, answer, limits))
     return Response(png, media_type=PNG)
+
+
+async def _in_pool(request: Request, work: Callable[[], T]) -> T:
+    """Work that may take long, off the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_service(request).pool, work)
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -44,7 +44,7 @@ async def read_form(request: Request, *, fields: tuple[str, ...], max_bytes: int
         InvalidRequest: not multipart, damaged, without an image, or with unknown parts.
     """
     content_type = request.headers.get("content-type", "")
-    if not content_type.startswith("multipart/form-data"):
+    if not content_type.lower().startswith("multipart/form-data"):
         raise InvalidRequest(
             f"the body must be multipart/form-data, not {content_type[:64] or 'untyped'!r}"
         )
@@ -62,6 +62,8 @@ async def read_form(request: Request, *, fields: tuple[str, ...], max_bytes: int
                 elif name not in fields:
                     known = ", ".join(("image", *fields))
                     raise InvalidRequest(f"unknown form field {name[:64]!r} (known: {known})")
+                elif name in others:
+                    raise InvalidRequest(f"the form field {name!r} stands there twice")
                 else:
                     others[name] = await value.read() if isinstance(value, UploadFile) else value
     except HTTPException as error:

@@ -1,0 +1,73 @@
+"""A `suresam serve` of our own, in its own process and on free ports."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+
+from typing_extensions import Self
+
+from suresam.errors import ConfigurationError
+
+_STOP_S = 60.0
+
+
+class ServerProcess:
+    """Starts in `with`, is stopped at its end.
+
+    Args:
+        options: of `suresam serve`; the ports are chosen here.
+
+    Attributes:
+        greeting: what it printed when it was ready.
+        url, address: where REST and gRPC listen.
+
+    Raises:
+        ConfigurationError: it ended before it was ready, with its last line.
+    """
+
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  (our own command)
+            (
+                *(sys.executable, "-u", "-m", "suresam.cli", "serve"),
+                *("--http-port", "0", "--grpc-port", "0", "--log-level", "error"),
+                *options,
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None, "it is a pipe"
+        lines: list[str] = []
+        for line in self._process.stdout:
+            lines.append(line)
+            if "curl" in line:
+                break
+        self.greeting = "".join(lines)
+        url = re.search(r"REST +(http://\S+)", self.greeting)
+        address = re.search(r"gRPC +(\S+)", self.greeting)
+        if url is None or address is None:
+            self.stop()
+            raise ConfigurationError(f"suresam serve ended: {lines[-1].strip() if lines else ''}")
+        self.url = url.group(1)
+        self.address = address.group(1)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self._process.send_signal(number)
+        self._process.communicate(timeout=_STOP_S)
+        return self._process.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self.stop()

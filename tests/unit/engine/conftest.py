@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from suresam.domain import ImageSize, Prompt
+from suresam.engine.costs import CostTable
+from suresam.engine.job import DecodeJob, EncodeJob
+from suresam.engine.scheduler import BatchLimits
+from suresam.engine.worker import Worker
+from suresam.prediction import Wanted
+from suresam.segmentation.backbone import ImageEmbedding
+from suresam.segmentation.fake import FakeBackbone
+from suresam.segmentation.prompts import prompt_row
+from suresam.telemetry import Telemetry
+
+SIZE = ImageSize(8, 8)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def telemetry():
+    return Telemetry()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def count(telemetry):
+    """The value of a metric: `count("rejected_total", reason="in_flight")`."""
+
+    def value(name, **labels):
+        return telemetry.registry.get_sample_value(f"suresam_{name}", labels) or 0.0
+
+    return value
+
+
+@pytest.fixture
+def embedding_of():
+    """An embedding of so many bytes (at least 8)."""
+
+    def make(size_bytes):
+        filler = torch.zeros(size_bytes - 8, dtype=torch.uint8)
+        return ImageEmbedding(filler, (torch.zeros(1), torch.zeros(1)))
+
+    return make
+
+
+@pytest.fixture
+def encode_job():
+    def make(red=1, model="fake-small"):
+        return EncodeJob(model, np.full((8, 8, 3), red, np.uint8))
+
+    return make
+
+
+@pytest.fixture
+def decode_job():
+    def make(red=1, model="fake-small", num_points=1):
+        backbone = FakeBackbone(model)
+        [embedding] = backbone.encode([np.full((8, 8, 3), red, np.uint8)])
+        prompt = Prompt(points=[(4.0, 4.0)] * num_points)
+        return DecodeJob(model, prompt_row(prompt, SIZE, embedding, backbone), Wanted(SIZE))
+
+    return make
+
+
+@pytest.fixture
+def start_worker(telemetry):
+    """Starts a warm worker round fake devices and stops it in the end."""
+    started = []
+
+    def start(*backbones, limits=None):
+        worker = Worker(
+            {b.name: b for b in backbones}, limits or BatchLimits(), CostTable(), telemetry
+        )
+        started.append((worker, backbones))
+        worker.start()
+        warm_up = worker._thread
+        # A job that passes through says that warming up is over.
+        probe = EncodeJob(backbones[0].name, np.zeros((8, 8, 3), np.uint8))
+        worker.submit(probe)
+        probe.reply.result(timeout=30)
+        assert worker._thread is warm_up
+        for backbone in backbones:
+            backbone.launches.clear()
+        return worker
+
+    yield start
+    for worker, backbones in started:
+        for backbone in backbones:
+            backbone.gate.set()
+        worker.stop()
+
+
+@pytest.fixture
+def turn():
+    """Lets the event loop run everything that is ready, until a condition holds."""
+
+    async def until(condition):
+        for _ in range(1_000_000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("waited in vain")
+
+    return until

@@ -1,0 +1,163 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from suresam.domain import ImageSize, Prompt
+from suresam.engine.cache import CacheLimits, EmbeddingCache
+from suresam.engine.engine import Engine
+from suresam.errors import InvalidImage
+from suresam.prediction import Wanted
+from suresam.segmentation.fake import FakeBackbone
+
+SIZE = ImageSize(8, 8)
+PIXELS = np.full((8, 8, 3), 5, np.uint8)
+
+
+@pytest.fixture
+def backbone():
+    return FakeBackbone()
+
+
+@pytest.fixture
+def cache(clock, telemetry):
+    return EmbeddingCache(CacheLimits(), clock, telemetry)
+
+
+@pytest.fixture
+def engine(start_worker, backbone, cache):
+    return Engine(backbone, cache, start_worker(backbone))
+
+
+class Loader:
+    """Counts how often the image is decoded."""
+
+    def __init__(self, pixels=PIXELS):
+        self.pixels = pixels
+        self.calls = 0
+
+    async def __call__(self):
+        self.calls += 1
+        if isinstance(self.pixels, Exception):
+            raise self.pixels
+        return self.pixels
+
+
+async def test_an_image_is_encoded_once_and_then_cached(engine, backbone):
+    load = Loader()
+    assert not engine.is_cached("k")
+    first = await engine.embedding("k", load)
+    second = await engine.embedding("k", load)
+    assert engine.is_cached("k")
+    assert second.value is first.value
+    assert (second.spent_ms, second.queue_ms) == (0.0, 0.0)
+    assert load.calls == 1
+    assert backbone.launches == [("encode", 1)]
+
+
+async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn):
+    backbone.gate.clear()
+    load = Loader()
+    waiters = [asyncio.create_task(engine.embedding("k", load)) for _ in range(5)]
+    await turn(lambda: load.calls)
+    backbone.gate.set()
+    done = await asyncio.gather(*waiters)
+    assert len({id(d.value) for d in done}) == 1
+    assert load.calls == 1
+    assert backbone.launches == [("encode", 1)]
+    assert engine._encodes == {}
+
+
+async def test_other_images_are_encoded_beside_it(engine, backbone):
+    done = await asyncio.gather(
+        engine.embedding("a", Loader(PIXELS)), engine.embedding("b", Loader(PIXELS + 1))
+    )
+    assert [d.value.image_embed.item() for d in done] == [5, 6]
+
+
+async def waiting_encode(engine, backbone, turn, num_waiters):
+    """Waiters for one image, queued behind another one that the device holds."""
+    backbone.gate.clear()
+    front = asyncio.create_task(engine.embedding("front", Loader()))
+    await turn(lambda: engine._worker._held)
+    waiters = [asyncio.create_task(engine.embedding("k", Loader())) for _ in range(num_waiters)]
+    await turn(lambda: engine._worker._scheduler.waiting())
+    return front, waiters
+
+
+async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbone, turn):
+    front, (leaving, staying) = await waiting_encode(engine, backbone, turn, 2)
+    leaving.cancel()
+    await turn(leaving.done)
+    backbone.gate.set()
+    assert (await staying).value.image_embed.item() == 5
+    assert leaving.cancelled()
+    await front
+    assert backbone.launches == [("encode", 1), ("encode", 1)]
+
+
+async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, count):
+    front, waiters = await waiting_encode(engine, backbone, turn, 2)
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
+    await turn(lambda: count("cancelled_total", stage="encode"))
+    assert engine._encodes == {"front": engine._encodes["front"]}
+    backbone.gate.set()
+    await front
+    assert backbone.launches == [("encode", 1)]
+    assert not engine.is_cached("k")
+
+
+async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, turn):
+    front, [waiter] = await waiting_encode(engine, backbone, turn, 1)
+    waiter.cancel()
+    newcomer = asyncio.create_task(engine.embedding("k", Loader()))
+    await turn(waiter.done)
+    backbone.gate.set()
+    assert (await newcomer).value.image_embed.item() == 5
+    await front
+    assert engine.is_cached("k")
+    assert engine._encodes == {}
+
+
+async def test_a_damaged_image_is_the_error_of_all_who_wait_and_is_tried_again(engine):
+    load = Loader(InvalidImage("damaged"))
+    answers = await asyncio.gather(
+        *(engine.embedding("k", load) for _ in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(a, InvalidImage) for a in answers)
+    assert load.calls == 1
+    assert engine._encodes == {}
+    assert (await engine.embedding("k", Loader())).rows == 1
+
+
+async def test_an_embedding_that_the_cache_cannot_keep_is_still_answered(
+    start_worker, backbone, clock, telemetry
+):
+    cache = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
+    engine = Engine(backbone, cache, start_worker(backbone))
+    assert (await engine.embedding("k", Loader())).value.image_embed.item() == 5
+    assert not engine.is_cached("k")
+
+
+async def test_a_prompt_is_decoded_on_its_embedding(engine):
+    encoded = await engine.embedding("k", Loader())
+    prompt = Prompt(points=[(4, 4)])
+    done = await engine.decode(prompt, encoded.value, Wanted(SIZE), SIZE)
+    assert done.value.size == SIZE
+    assert done.value.predicted_iou[1] == pytest.approx(0.705)
+
+
+async def test_a_prompt_whose_caller_left_is_not_decoded(engine, backbone, turn):
+    encoded = await engine.embedding("seen", Loader())
+    front, _ = await waiting_encode(engine, backbone, turn, 1)
+    prompt = Prompt(points=[(4, 4)])
+    click = asyncio.create_task(engine.decode(prompt, encoded.value, Wanted(SIZE), SIZE))
+    waiting = engine._worker._scheduler.waiting
+    await turn(lambda: waiting()["decode", "fake-small"])
+    click.cancel()
+    await turn(click.done)
+    backbone.gate.set()
+    await front
+    assert ("decode", 1) not in backbone.launches

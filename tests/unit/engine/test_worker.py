@@ -1,0 +1,341 @@
+import threading
+import weakref
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from suresam.domain import Prediction
+from suresam.engine.costs import CostTable
+from suresam.engine.scheduler import BatchLimits
+from suresam.engine.worker import Worker
+from suresam.errors import (
+    InferenceError,
+    NonFiniteOutput,
+    OutOfMemory,
+    ShuttingDown,
+    WorkerFailed,
+)
+from suresam.segmentation.backbone import ImageEmbedding
+from suresam.segmentation.fake import FakeBackbone
+
+WAIT_S = 30
+
+
+@pytest.fixture
+def backbone():
+    return FakeBackbone()
+
+
+@pytest.fixture
+def hold(encode_job):
+    """Closes a device's gate with an upload in front of it; what is submitted then must wait."""
+
+    def held(worker, backbone):
+        backbone.gate.clear()
+        job = encode_job()
+        worker.submit(job)
+        while not job.reply.running():
+            pass
+        return job
+
+    return held
+
+
+def test_jobs_that_wait_form_one_launch(start_worker, backbone, hold, decode_job):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    jobs = [decode_job(red) for red in (1, 2, 3)]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    done = [job.reply.result(WAIT_S) for job in jobs]
+    assert backbone.launches == [("encode", 1), ("decode", 3)]
+    assert {d.rows for d in done} == {3}
+    assert len({d.launch_ms for d in done}) == 1
+    assert all(d.spent_ms == d.launch_ms / 3 and d.queue_ms > 0 for d in done)
+    # Each caller got its own row: the red value tilts the predicted IoU.
+    assert [d.value.predicted_iou[0] for d in done] == pytest.approx([0.401, 0.402, 0.403])
+
+
+def test_one_more_than_a_batch_holds_makes_a_second_launch(
+    start_worker, backbone, hold, decode_job
+):
+    worker = start_worker(backbone, limits=BatchLimits(max_decode=2))
+    hold(worker, backbone)
+    jobs = [decode_job() for _ in range(3)]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    assert [job.reply.result(WAIT_S).rows for job in jobs] == [2, 2, 1]
+
+
+def test_an_encode_gives_each_caller_its_embedding(start_worker, backbone, hold, encode_job):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    jobs = [encode_job(red) for red in (5, 6)]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    embeddings = [job.reply.result(WAIT_S).value for job in jobs]
+    assert all(isinstance(e, ImageEmbedding) for e in embeddings)
+    assert [e.image_embed.item() for e in embeddings] == [5, 6]
+
+
+def test_a_poisoned_row_fails_alone(start_worker, backbone, hold, decode_job):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    jobs = [decode_job(red) for red in (1, backbone.poison, 3)]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    assert isinstance(jobs[0].reply.result(WAIT_S).value, Prediction)
+    assert isinstance(jobs[2].reply.result(WAIT_S).value, Prediction)
+    error = jobs[1].reply.exception(WAIT_S)
+    assert type(error) is InferenceError
+    assert backbone.launches[1:] == [("decode", n) for n in (3, 1, 1, 1)]
+    assert worker.is_ready()
+
+
+def test_a_row_of_nan_fails_alone_in_one_launch(start_worker, backbone, hold, decode_job):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    bad, good = decode_job(backbone.nan), decode_job(1)
+    worker.submit(bad)
+    worker.submit(good)
+    backbone.gate.set()
+    assert isinstance(bad.reply.exception(WAIT_S), NonFiniteOutput)
+    assert good.reply.result(WAIT_S).rows == 2
+
+
+class NarrowBackbone(FakeBackbone):
+    """Has memory for one row only."""
+
+    def decode(self, rows):
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return super().decode(rows)
+
+
+def test_out_of_memory_is_tried_row_by_row(start_worker, hold, decode_job):
+    backbone = NarrowBackbone()
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    jobs = [decode_job(), decode_job()]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    assert [job.reply.result(WAIT_S).rows for job in jobs] == [1, 1]
+
+
+class Ballast:
+    """What a launch holds on the device."""
+
+
+class LeakBackbone(FakeBackbone):
+    """Fails a batch that holds memory, and notes whether it is still held at the retry."""
+
+    held: ClassVar = weakref.WeakSet()
+    alive_at_retry: ClassVar = []
+
+    def decode(self, rows):
+        self.alive_at_retry.append(len(self.held))
+        if len(rows) > 1:
+            ballast = Ballast()
+            self.held.add(ballast)
+            raise RuntimeError("no room")
+        return super().decode(rows)
+
+
+def test_rows_are_retried_when_the_failed_batch_has_let_its_memory_go(
+    start_worker, hold, decode_job
+):
+    backbone = LeakBackbone()
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    backbone.alive_at_retry.clear()
+    jobs = [decode_job(), decode_job()]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    for job in jobs:
+        job.reply.result(WAIT_S)
+    assert backbone.alive_at_retry == [0, 0, 0]
+
+
+class FullBackbone(FakeBackbone):
+    """Its device has no memory for an upload with this red value."""
+
+    def encode(self, images):
+        if int(images[0][0, 0, 0]) == 99:
+            raise torch.OutOfMemoryError("no room")
+        return super().encode(images)
+
+
+def test_out_of_memory_for_a_row_alone_is_its_error(start_worker, encode_job):
+    worker = start_worker(FullBackbone())
+    job = encode_job(99)
+    worker.submit(job)
+    assert isinstance(job.reply.exception(WAIT_S), OutOfMemory)
+
+
+def test_a_failed_launch_does_not_change_the_measured_cost(start_worker, encode_job):
+    worker = start_worker(FullBackbone())
+    before = worker._costs.row_ms("encode", "fake-small")
+    job = encode_job(99)
+    worker.submit(job)
+    job.reply.exception(WAIT_S)
+    assert worker._costs.row_ms("encode", "fake-small") == before
+
+
+def test_the_death_of_the_worker_fails_those_it_held_and_a_new_one_serves_the_next(
+    start_worker, backbone, hold, decode_job, encode_job
+):
+    worker = start_worker(backbone, limits=BatchLimits(max_decode=2))
+    first_thread = worker._thread
+    hold(worker, backbone)
+    jobs = [decode_job(1), decode_job(backbone.deadly), decode_job(3)]
+    for job in jobs:
+        worker.submit(job)
+    backbone.gate.set()
+    for job in jobs[:2]:
+        assert isinstance(job.reply.exception(WAIT_S), WorkerFailed)
+    assert isinstance(jobs[2].reply.result(WAIT_S).value, Prediction)
+    assert worker._thread is not first_thread
+    later = encode_job()
+    worker.submit(later)
+    assert later.reply.result(WAIT_S).rows == 1
+    assert worker.is_ready()
+
+
+def test_stopping_refuses_what_waits_and_what_comes(
+    start_worker, backbone, hold, decode_job, encode_job
+):
+    worker = start_worker(backbone)
+    running = hold(worker, backbone)
+    waiting = [decode_job(), encode_job()]
+    for job in waiting:
+        worker.submit(job)
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    for job in waiting:
+        assert isinstance(job.reply.exception(WAIT_S), ShuttingDown)
+    backbone.gate.set()
+    stopping.join(WAIT_S)
+    assert running.reply.result(WAIT_S).rows == 1
+    late = decode_job()
+    worker.submit(late)
+    assert isinstance(late.reply.exception(WAIT_S), ShuttingDown)
+    assert not worker.is_ready()
+    assert backbone.launches == [("encode", 1)]
+
+
+def test_a_cancelled_job_is_never_launched_and_is_counted(
+    start_worker, backbone, hold, decode_job, encode_job, count
+):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    left = [decode_job(), encode_job()]
+    for job in left:
+        worker.submit(job)
+        assert job.reply.cancel()
+    backbone.gate.set()
+    last = encode_job()
+    worker.submit(last)
+    last.reply.result(WAIT_S)
+    assert backbone.launches == [("encode", 1), ("encode", 1)]
+    assert count("cancelled_total", stage="decode") == 1
+    assert count("cancelled_total", stage="encode") == 1
+
+
+def test_an_upload_is_served_although_all_clicks_before_it_left(
+    start_worker, backbone, hold, decode_job, encode_job
+):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    click, upload = decode_job(), encode_job()
+    worker.submit(click)
+    worker.submit(upload)
+    click.reply.cancel()
+    backbone.gate.set()
+    assert upload.reply.result(WAIT_S).rows == 1
+
+
+def test_a_running_job_cannot_be_cancelled(start_worker, backbone, hold):
+    worker = start_worker(backbone)
+    job = hold(worker, backbone)
+    assert not job.reply.cancel()
+    backbone.gate.set()
+    assert job.reply.result(WAIT_S).rows == 1
+
+
+def test_what_waits_is_told_by_count_and_by_cost(
+    start_worker, backbone, hold, decode_job, encode_job, count
+):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    assert worker.waiting_ms() == 0
+    worker.submit(decode_job())
+    worker.submit(decode_job())
+    worker.submit(encode_job())
+    costs = worker._costs
+    expected = 2 * costs.row_ms("decode", "fake-small") + costs.row_ms("encode", "fake-small")
+    assert worker.waiting_ms() == pytest.approx(expected)
+    assert count("queue_depth", stage="decode", model="fake-small") == 2
+    assert count("queue_depth", stage="encode", model="fake-small") == 1
+    assert count("queue_cost_seconds", device="fake") == pytest.approx(expected / 1000)
+
+
+def test_warming_up_measures_every_model(start_worker, count):
+    small, large = FakeBackbone("fake-small"), FakeBackbone("fake-large")
+    worker = start_worker(small, large)
+    assert worker.is_ready()
+    for stage in ("encode", "decode"):
+        for model in ("fake-small", "fake-large"):
+            assert worker._costs.row_ms(stage, model) is not None
+    assert count("engine_up") == 1
+
+
+def test_a_worker_that_was_not_started_is_not_ready_and_stops(telemetry, backbone, decode_job):
+    worker = Worker({backbone.name: backbone}, BatchLimits(), CostTable(), telemetry)
+    assert not worker.is_ready()
+    job = decode_job()
+    worker.submit(job)
+    worker.stop()
+    assert isinstance(job.reply.exception(0), ShuttingDown)
+
+
+class ColdBackbone(FakeBackbone):
+    """Fails at once."""
+
+    def encode(self, images):
+        raise RuntimeError("no such device")
+
+
+def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count):
+    backbone = ColdBackbone()
+    worker = Worker({backbone.name: backbone}, BatchLimits(), CostTable(), telemetry)
+    worker.start()
+    worker._thread.join(WAIT_S)
+    assert not worker.is_alive()
+    assert not worker.is_ready()
+    assert count("engine_up") == 0
+    worker.stop()
+
+
+def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_job):
+    worker = start_worker(backbone)
+    jobs = [encode_job(red) for red in range(60)]
+
+    def submit(part):
+        for job in part:
+            worker.submit(job)
+
+    threads = [threading.Thread(target=submit, args=(jobs[i::4],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    reds = [job.reply.result(WAIT_S).value.image_embed.item() for job in jobs]
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert reds == list(np.arange(60.0))

@@ -1,0 +1,110 @@
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from suresam.errors import ConfigurationError
+from suresam.settings import Settings, is_loopback, read_settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in os.environ:
+        if name.upper().startswith("SURESAM_"):
+            monkeypatch.delenv(name)
+
+
+def test_defaults_listen_on_this_machine_only():
+    settings = read_settings({})
+    assert (settings.host, settings.http_port, settings.grpc_port) == ("127.0.0.1", 8080, 50051)
+    assert settings.models == "demo"
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_default(monkeypatch):
+    monkeypatch.setenv("SURESAM_HTTP_PORT", "9000")
+    monkeypatch.setenv("SURESAM_MAX_PROMPTS", "7")
+    settings = read_settings({"http_port": 9001})
+    assert (settings.http_port, settings.max_prompts, settings.max_points) == (9001, 7, 64)
+
+
+def test_the_environment_is_read_in_either_case(monkeypatch):
+    monkeypatch.setenv("suresam_grpc_port", "9002")
+    assert read_settings({}).grpc_port == 9002
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"http_port": "x"}, "http_port='x': Input should be a valid integer"),
+        ({"http_port": 65536}, "http_port=65536: Input should be less than or equal to 65535"),
+        ({"grpc_port": -1}, "grpc_port=-1: Input should be greater than or equal to 0"),
+        ({"max_prompts": 0}, "max_prompts=0: Input should be greater than or equal to 1"),
+        ({"session_ttl_s": 0}, "session_ttl_s=0: Input should be greater than 0"),
+        ({"drain_s": float("nan")}, "drain_s=nan: "),
+        ({"session_ttl_s": float("inf")}, "session_ttl_s=inf: Input should be a finite number"),
+        ({"device": "tpu\n"}, r"device='tpu\\n': Input should be 'auto', 'cpu' or 'cuda'"),
+        ({"colour": "red"}, "colour='red': Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_name_and_value(overrides, message):
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(overrides)
+    assert str(caught.value).startswith(message.replace("\\\\", "\\"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_value_in_the_environment_is_named_alike(monkeypatch):
+    monkeypatch.setenv("SURESAM_HTTP_PORT", "abc")
+    with pytest.raises(ConfigurationError, match="http_port='abc': "):
+        read_settings({})
+
+
+def test_an_unknown_name_in_the_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("SURESAM_HTPP_PORT", "9000")
+    with pytest.raises(ConfigurationError, match="SURESAM_HTPP_PORT='9000': there is no such"):
+        read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SURESAM_SERVICE_HOST", "10.0.0.1"),
+        ("SURESAM_SERVICE_PORT_HTTP", "8080"),
+        ("SURESAM_PORT", "tcp://10.0.0.1:8080"),
+        ("SURESAM_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("SURESAM_WEB_SERVICE_HOST", "10.0.0.2"),
+        ("NOT_SURESAM_COLOUR", "red"),
+    ],
+)
+def test_what_kubernetes_puts_into_the_environment_is_no_setting(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert read_settings({}).http_port == 8080
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.org", ""])
+def test_other_machines_are_let_in_only_if_that_is_meant(host):
+    with pytest.raises(ConfigurationError, match=rf"host {host} is reachable .* --allow-anonymous"):
+        read_settings({"host": host})
+    assert read_settings({"host": host, "allow_anonymous": True}).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_needs_no_permission(host):
+    assert is_loopback(host)
+    assert read_settings({"host": host}).host == host
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        read_settings({}).http_port = 1
+
+
+def test_every_setting_has_its_line_of_help():
+    assert [n for n, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_limits_that_clients_are_told():
+    limits = read_settings({"max_prompts": 5}).stated_limits()
+    assert limits["max_prompts"] == 5
+    assert limits["max_image_bytes"] == 32 * 2**20
+    assert all(name in Settings.model_fields for name in limits)
