@@ -1,0 +1,88 @@
+"""Prompts made from exact masks: which target, where to click, which box, what to correct."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+def choose_targets(
+    area: NDArray[np.int64], num_pixels: int, count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw targets, large ones more often (by the root of their area).
+
+    Args:
+        area: (T,) visible pixels of each target.
+        num_pixels: pixels of the whole view.
+        count: how many to draw; repeats only if there are fewer targets.
+
+    Returns:
+        (count,) indices of targets that cover 0.15 % to 95 % of the view; of all visible
+        ones if none does.
+    """
+    usable = np.flatnonzero((area >= 0.0015 * num_pixels) & (area <= 0.95 * num_pixels))
+    if len(usable) == 0:
+        usable = np.flatnonzero(area > 0)
+    weight = np.sqrt(area[usable].astype(np.float64))
+    weight /= weight.sum()
+    if len(usable) >= count:
+        return np.asarray(rng.choice(usable, count, replace=False, p=weight))
+    rest = rng.choice(usable, count - len(usable), p=weight)
+    return np.concatenate([usable, rest])
+
+
+def border_distance(mask: Mask) -> NDArray[np.float32]:
+    """Distance of every inside pixel to the nearest outside one; the picture's rim is outside."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+
+
+def central_click(mask: Mask) -> tuple[int, int]:
+    """The pixel (x, y) farthest from the mask's border: what an annotator would click."""
+    y, x = np.unravel_index(int(border_distance(mask).argmax()), mask.shape)
+    return int(x), int(y)
+
+
+def random_click(mask: Mask, rng: np.random.Generator) -> tuple[int, int]:
+    """A pixel (x, y) of the mask: half of the time deep inside, else anywhere off the border."""
+    distance = border_distance(mask)
+    deepest = float(distance.max())
+    least = 0.6 * deepest if rng.random() < 0.5 else min(2.0, deepest)
+    places = np.flatnonzero(distance >= least)
+    y, x = divmod(int(places[rng.integers(len(places))]), mask.shape[1])
+    return x, y
+
+
+def tight_box(mask: Mask) -> tuple[float, float, float, float]:
+    """x1, y1, x2, y2 in pixels, the far sides exclusive, so that a full mask gives its size."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def loose_box(mask: Mask, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """A box as a hand would draw it: half of the time each side is off by up to a tenth."""
+    x1, y1, x2, y2 = tight_box(mask)
+    if rng.random() < 0.5:
+        height, width = mask.shape
+        dx, dy = 0.1 * (x2 - x1), 0.1 * (y2 - y1)
+        x1, x2 = (float(np.clip(v + rng.uniform(-dx, dx), 0, width)) for v in (x1, x2))
+        y1, y2 = (float(np.clip(v + rng.uniform(-dy, dy), 0, height)) for v in (y1, y2))
+    return x1, y1, max(x2, x1 + 1.0), max(y2, y1 + 1.0)
+
+
+def correction(predicted: Mask, truth: Mask) -> tuple[int, int, int]:
+    """The next click of a user who corrects a mask.
+
+    Returns:
+        x, y of the pixel deepest inside the errors, and its label: 1 if it was missed, 0 if
+        it was covered wrongly. Without an error, the middle of the truth with label 1.
+    """
+    missed = border_distance(truth & ~predicted)
+    wrong = border_distance(predicted & ~truth)
+    if missed.max() <= 0 and wrong.max() <= 0:
+        x, y = central_click(truth)
+        return x, y, 1
+    label = int(missed.max() >= wrong.max())
+    x, y = central_click(truth & ~predicted if label else predicted & ~truth)
+    return x, y, label

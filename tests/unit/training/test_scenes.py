@@ -1,0 +1,74 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from suresam.training.scenes import (
+    CALIBRATION_SEEDS,
+    TEST_SEEDS,
+    TRAINING_SEEDS,
+    draw_scene,
+)
+from suresam.training.targets import GROUP, MIN_AREA, OBJECT, PART
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [draw_scene(seed, 128) for seed in range(12)]
+
+
+def test_a_seed_always_draws_the_same_scene(scenes):
+    again = draw_scene(3, 128)
+    assert np.array_equal(again.image, scenes[3].image)
+    assert np.array_equal(again.leaves, scenes[3].leaves)
+    assert np.array_equal(again.targets, scenes[3].targets)
+
+
+def test_two_seeds_draw_two_scenes(scenes):
+    assert not np.array_equal(scenes[0].image, scenes[1].image)
+
+
+def test_training_calibration_and_test_share_no_seed():
+    ranges = sorted((TRAINING_SEEDS, CALIBRATION_SEEDS, TEST_SEEDS), key=lambda r: r.start)
+    for before, after in pairwise(ranges):
+        assert before.stop <= after.start
+
+
+def test_every_pixel_belongs_to_exactly_one_leaf_of_a_known_object(scenes):
+    for scene in scenes:
+        present = np.unique(scene.leaves)
+        assert np.array_equal(present, np.arange(len(present)))
+        objects = np.unique(scene.leaf_object[present])
+        assert np.array_equal(objects, np.arange(len(objects)))
+
+
+def test_a_part_lies_within_its_object_and_an_object_within_its_group(scenes):
+    nested = 0
+    for scene in scenes:
+        owner = scene.leaf_object[scene.leaves]
+        for index, level in enumerate(scene.levels):
+            mask = scene.mask(index)
+            if level == PART:
+                assert len(np.unique(scene.leaves[mask])) == 1
+            if level in (PART, OBJECT):
+                assert len(np.unique(owner[mask])) == 1
+            if level == GROUP:
+                assert len(np.unique(owner[mask])) > 1
+            for other in range(len(scene.levels)):
+                if scene.levels[other] > level and (mask & scene.mask(other)).any():
+                    is_within = not (mask & ~scene.mask(other)).any()
+                    nested += is_within
+    assert nested > 20
+
+
+def test_targets_are_distinct_and_large_enough(scenes):
+    for scene in scenes:
+        assert len(scene.levels) >= 1
+        masks = [scene.mask(i) for i in range(len(scene.levels))]
+        assert min(mask.mean() for mask in masks) >= MIN_AREA
+        assert len({mask.tobytes() for mask in masks}) == len(masks)
+
+
+def test_scenes_hold_all_three_levels():
+    levels = np.concatenate([draw_scene(seed, 128).levels for seed in range(40, 70)])
+    assert set(levels.tolist()) == {PART, OBJECT, GROUP}
