@@ -61,7 +61,8 @@ class Segmentation:
 
 
 class Segmenter:
-    """One model of a family, for one image at a time. Keeps no state between calls.
+    """One model of a family, for one image at a time. Keeps no state between calls, but belongs to
+    one thread at a time.
 
     Args:
         models: a family, as `suresam serve --models`.

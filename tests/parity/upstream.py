@@ -24,7 +24,7 @@ STABILITY_RULE = (
 )
 
 
-def build_official(config: str, seed: int) -> torch.nn.Module:
+def build_official(config: str, seed: int = 0) -> torch.nn.Module:
     """Upstream's whole model with random weights, as `build_sam2` makes it."""
     torch.manual_seed(seed)
     parsed = compose(config_name=config, overrides=list(STABILITY_RULE))

@@ -1,7 +1,6 @@
 """`suresam segment`: masks of one image, by a server or in this process."""
 
 import argparse
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,18 +211,14 @@ def _client(server: str) -> "Client | GrpcClient":
 
 
 def _draw(request: SegmentRequest, result: Result, path: Path) -> None:
-    import numpy as np
-    from PIL import Image, ImageOps
-
     from suresam.masks.overlay import draw_overlay
     from suresam.masks.rle import decode_rle
+    from suresam.segmentation.images import ImageLimits, read_pixels
 
     assert request.image is not None
-    with Image.open(io.BytesIO(request.image)) as file:
-        picture = ImageOps.exif_transpose(file).convert("RGB")
     [prompt] = request.prompts
     overlay = draw_overlay(
-        np.asarray(picture),
+        read_pixels(request.image, ImageLimits()),
         [decode_rle(mask.rle) for mask in result.masks if mask.rle is not None],
         prompt.points,
         prompt.point_labels,

@@ -7,10 +7,9 @@ import pytest
 import sam2  # noqa: F401 (tells Hydra where the official configurations are)
 import torch
 from hydra import compose
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from parity.upstream import build_official
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from suresam.errors import CheckpointError
 from suresam.segmentation.architecture import Architecture
@@ -37,14 +36,6 @@ SMALLEST = Architecture(
 )
 
 State = dict[str, Tensor]
-
-
-def build_upstream(config: str) -> nn.Module:
-    """The whole of SAM 2 with random weights, as `sam2.build_sam` makes it."""
-    content = compose(config_name=config)
-    OmegaConf.resolve(content)
-    model: nn.Module = instantiate(content.model, _recursive_=True)
-    return model.eval()
 
 
 def manifest_of(path: Path, architecture: Architecture = SMALLEST) -> ModelManifest:
@@ -80,7 +71,7 @@ def write(tmp_path) -> Callable[[object, str], ModelManifest]:
 )
 def test_official_checkpoint_loads_with_upstreams_values(tmp_path, version, config, num_keys):
     torch.manual_seed(0)
-    upstream = build_upstream(config).state_dict()
+    upstream = build_official(config).state_dict()
     assert len(upstream) == num_keys
     manifest = replace(load_manifest(f"sam{version}_hiera_tiny"), sha256=None)
     torch.save({"model": upstream}, tmp_path / manifest.weights)
@@ -96,7 +87,7 @@ def test_official_checkpoint_loads_with_upstreams_values(tmp_path, version, conf
 @torch.inference_mode()
 def test_loaded_model_encodes_as_upstream_does(tmp_path):
     torch.manual_seed(0)
-    upstream = build_upstream(TINY_CONFIG)
+    upstream = build_official(TINY_CONFIG)
     manifest = replace(load_manifest("sam2.1_hiera_tiny"), sha256=None)
     torch.save({"model": upstream.state_dict()}, tmp_path / manifest.weights)
     pixels = torch.randn(1, 3, 256, 256)  # the trunk takes any size; a quarter is fast
