@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,22 @@ class _SharedEncode:
 
 
 class Engine:
-    """Encodes and decodes for one model. Used by the event loop alone."""
+    """Encodes and decodes for one model. Used by the event loop alone.
 
-    def __init__(self, backbone: Backbone, cache: EmbeddingCache, worker: Worker) -> None:
+    Args:
+        backbone: the model.
+        cache: of embeddings, shared by the models.
+        worker: of the device that the model is on.
+        pool: for resizing mask inputs, off the event loop.
+    """
+
+    def __init__(
+        self, backbone: Backbone, cache: EmbeddingCache, worker: Worker, pool: Executor
+    ) -> None:
         self.backbone = backbone
         self._cache = cache
         self._worker = worker
+        self._pool = pool
         self._encodes: dict[str, _SharedEncode] = {}
 
     def is_cached(self, image_key: str) -> bool:
@@ -65,9 +77,12 @@ class Engine:
         self, prompt: Prompt, embedding: ImageEmbedding, wanted: Wanted, size: ImageSize
     ) -> Done[Prediction]:
         """Decode one prompt, batched with whoever waits."""
-        job = DecodeJob(
-            self.backbone.name, prompt_row(prompt, size, embedding, self.backbone), wanted
-        )
+        prepare = partial(prompt_row, prompt, size, embedding, self.backbone)
+        if prompt.mask_input is None:
+            row = prepare()
+        else:
+            row = await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
+        job = DecodeJob(self.backbone.name, row, wanted)
         self._worker.submit(job)
         return await asyncio.wrap_future(job.reply)
 

@@ -99,7 +99,8 @@ class LocalEngine:
         self._worker = Worker(backbones, limits.batches, self._costs, telemetry)
         cache = EmbeddingCache(limits.cache, clock, telemetry)
         self._engines = {
-            name: Engine(backbone, cache, self._worker) for name, backbone in backbones.items()
+            name: Engine(backbone, cache, self._worker, pool)
+            for name, backbone in backbones.items()
         }
         self._admission = Admission(
             limits.max_in_flight, self._worker.waiting_ms, self._worker.is_ready, telemetry

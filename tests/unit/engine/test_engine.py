@@ -25,8 +25,8 @@ def cache(clock, telemetry):
 
 
 @pytest.fixture
-def engine(start_worker, backbone, cache):
-    return Engine(backbone, cache, start_worker(backbone))
+def engine(start_worker, backbone, cache, pool):
+    return Engine(backbone, cache, start_worker(backbone), pool)
 
 
 class Loader:
@@ -133,10 +133,10 @@ async def test_a_damaged_image_is_the_error_of_all_who_wait_and_is_tried_again(e
 
 
 async def test_an_embedding_that_the_cache_cannot_keep_is_still_answered(
-    start_worker, backbone, clock, telemetry
+    start_worker, backbone, clock, telemetry, pool
 ):
     cache = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
-    engine = Engine(backbone, cache, start_worker(backbone))
+    engine = Engine(backbone, cache, start_worker(backbone), pool)
     assert (await engine.embedding("k", Loader())).value.image_embed.item() == 5
     assert not engine.is_cached("k")
 
