@@ -161,7 +161,8 @@ def _pixels(image: ImageSource) -> NDArray[np.uint8]:
             raise InvalidImage(
                 f"the array is {image.dtype} {image.shape}; it must be RGB uint8 (H, W, 3)"
             )
-        return np.ascontiguousarray(image)
+        # Torch takes writable arrays only, and a Pillow image's array is none.
+        return np.require(image, requirements=["C", "W"])
     if isinstance(image, Image.Image):
         return pixels_of(image)
     data = image if isinstance(image, bytes) else Path(image).read_bytes()

@@ -21,7 +21,7 @@ from suresam.domain import Point, Prompt, RouteRequest
 from suresam.masks.rle import decode_rle
 
 COFFEE = ROOT / "docs" / "coffee.jpg"
-CUP = (310, 180)
+CUP = (280, 160)
 
 
 def run(*arguments: str, timeout: float = 110) -> subprocess.CompletedProcess:
@@ -107,7 +107,8 @@ def test_segment_in_process_and_through_a_server_agree(server, tmp_path):
     picture = tmp_path / "overlay.png"
     local = run("segment", str(COFFEE), "--point", point, "--out", str(picture), "--json")
     assert local.returncode == 0, local.stderr
-    assert Image.open(picture).size[0] >= 600
+    with Image.open(picture) as overlay:
+        assert overlay.size == (600, 400)
     bodies = [json.loads(local.stdout)]
     for address in (server.url, f"grpc://{server.address}"):
         remote = run("segment", str(COFFEE), "--point", point, "--json", "--server", address)

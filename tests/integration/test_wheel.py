@@ -17,7 +17,7 @@ from suresam.segmentation.manifests import load_family
 
 assert Path(suresam.__file__).is_relative_to(sys.argv[1]), suresam.__file__
 names = [member.name for member in load_family("demo").members]
-answer = Segmenter("demo").segment(sys.argv[2], points=[(310, 180)])
+answer = Segmenter("demo").segment(sys.argv[2], points=[(280, 160)])
 print(names, answer.masks.shape)
 """
 

@@ -18,7 +18,7 @@ from suresam.version import __version__
 logger = logging.getLogger(__name__)
 
 _EXAMPLE_IMAGE = Path("docs/coffee.jpg")
-_EXAMPLE_REQUEST = '{"prompts":[{"points":[[310,180]],"labels":[1]}]}'
+_EXAMPLE_REQUEST = '{"prompts":[{"points":[[280,160]],"labels":[1]}]}'
 
 
 def serve(overrides: Mapping[str, Any]) -> None:

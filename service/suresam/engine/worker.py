@@ -60,8 +60,10 @@ class Worker:
 
     def start(self) -> None:
         """Start the thread; it warms every model up first."""
-        self._thread = threading.Thread(target=self._main, name="device", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._main, name="device", daemon=True)
+        with self._changed:  # the thread takes no job, and so cannot die, before it is known
+            thread.start()
+            self._thread = thread
 
     def submit(self, job: Job) -> None:
         """Queue a job. Its reply is settled in any case."""
@@ -109,11 +111,12 @@ class Worker:
         except BaseException:  # the thread must not die with callers waiting
             logger.exception("the device's worker died")
             self._telemetry.engine_up.set(0)
-            for job in self._held:
-                _fail(job, WorkerFailed("the device's worker died; try again"))
-            self._held = ()
+            held, self._held = self._held, ()
+            # First the new thread: who is told to try again must find it.
             if self._is_warm and not self._is_stopping:
                 self.start()
+            for job in held:
+                _fail(job, WorkerFailed("the device's worker died; try again"))
 
     def _loop(self) -> None:
         while True:
