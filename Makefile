@@ -4,12 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-HOST      ?= 127.0.0.1
-HTTP_PORT ?= 8080
-GRPC_PORT ?= 50051
-DEVICE    ?= auto
-MODELS    ?= demo
-ARGS      ?=
+# Only what is given is passed on, so that SURESAM_* in the environment counts otherwise.
+OPTIONS = $(if $(HOST),--host $(HOST)) $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) \
+  $(if $(GRPC_PORT),--grpc-port $(GRPC_PORT)) $(if $(DEVICE),--device $(DEVICE)) \
+  $(if $(MODELS),--models $(MODELS)) $(ARGS)
 
 # torch first: sam2 is built against it, and pip's build isolation would fetch a second one.
 INSTALL = $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
@@ -22,14 +20,13 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test format lint parity proto wheel clean
+.PHONY: help serve setup test format lint parity proto image wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## start the service (HOST, HTTP_PORT, GRPC_PORT, DEVICE, MODELS, ARGS)
-	@exec $(BIN)/suresam serve --host $(HOST) --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) \
-	  --device $(DEVICE) --models $(MODELS) $(ARGS)
+	@exec $(BIN)/suresam serve $(OPTIONS)
 
 setup: $(VENV)/.dev ## install everything that development needs
 
@@ -52,6 +49,9 @@ parity: $(VENV)/.dev ## only the comparisons with upstream SAM 2
 proto: $(VENV)/.dev ## generate service/suresam/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I suresam/pb=protos \
 	  --python_out=service --pyi_out=service --grpc_python_out=service protos/*.proto
+
+image: ## build the container (TORCH_INDEX= for CUDA)
+	docker build --tag suresam $(if $(filter undefined,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
 wheel: $(VENV)/.dev ## build a wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

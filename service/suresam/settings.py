@@ -86,7 +86,9 @@ class Settings(BaseSettings):
         512, ge=1, description="requests in progress; more are refused with 429"
     )
     max_encode_batch: int = Field(4, ge=1, description="images in one encoder launch")
-    max_decode_batch: int = Field(64, ge=1, description="prompts in one decoder launch")
+    max_decode_batch: int = Field(
+        16, ge=1, description="prompts in one decoder launch, which a click may have to wait for"
+    )
     cpu_threads: int = Field(
         2, ge=1, description="threads that decode images and encode masks beside the device"
     )

@@ -1,5 +1,6 @@
 """What only HTTP can express: forms, JSON types, headers, pictures, documents."""
 
+import asyncio
 import io
 import json
 
@@ -198,3 +199,26 @@ async def test_metrics_count_what_happened(http, photo_640x480):
     assert value("cache_bytes", tier="device") > 0
     for stage in ("encode", "decode"):
         assert value("batch_size_count", model="fake-small", stage=stage) == 1
+
+
+async def test_a_client_who_hangs_up_while_uploading_is_no_error_of_ours(serving, caplog):
+    async with serving() as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.http_port)
+        writer.write(
+            b"POST /v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            b"--b\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\nabc"
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        del reader
+        labels = {"api": "rest", "method": "POST /v1/segment", "code": "client_gone"}
+        registry = running.composition.telemetry.registry
+        for _ in range(1000):
+            if registry.get_sample_value("suresam_requests_total", labels) == 1:
+                break
+            await asyncio.sleep(0.005)
+        else:
+            pytest.fail("it was not counted as client_gone")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -196,6 +196,25 @@ async def test_clicks_go_before_uploads_but_uploads_have_their_turn(serving, con
         assert 1 < position <= 9
 
 
+async def test_a_click_does_not_wait_behind_somebody_elses_hundred(serving, connect, photo):
+    fake = FakeBackbone("fake-small")
+    async with serving(fake, max_decode_batch=4) as running, connect(running, "rest") as client:
+        session = await client.create_session([photo()])
+        held = await hold(fake, client, session)
+        many = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 100))
+        await waiting(running, "decode", 100)
+        two = Prompt(points=((30, 20), (5, 5)), labels=(1, 0))
+        click = asyncio.create_task(client.segment_session(session.session_id, two))
+        await waiting(running, "decode", 101)
+        fake.gate.set()
+        await asyncio.gather(held, many, click)
+        rows = [rows for _, rows in fake.launches]
+        # Held, then the hundred's first prompt (nobody else is at their first with one point), then
+        # the click, whose two points need a launch of their own, then the rest in fours.
+        assert rows[:3] == [1, 4, 1]
+        assert sum(rows) == 102
+
+
 async def test_nothing_is_answered_before_the_warm_up(serving, connect, transport, photo):
     fake = FakeBackbone("fake-small")
     fake.gate.clear()

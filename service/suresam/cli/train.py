@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from suresam.errors import ConfigurationError
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register `train` and what it can train; each sets `run`, which returns the exit status."""
@@ -37,7 +39,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _train_segmenter(args: argparse.Namespace) -> int:
-    from suresam.training.segmenter import SegmenterOptions, train_segmenter
+    try:
+        from suresam.training.segmenter import SegmenterOptions, train_segmenter
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"training needs {error.name}: pip install 'suresam[train]', in a checkout `make setup`"
+        ) from None
 
     options = SegmenterOptions(
         config=args.config,

@@ -74,15 +74,20 @@ class Engine:
                 self._encodes.pop(image_key, None)
 
     async def decode(
-        self, prompt: Prompt, embedding: ImageEmbedding, wanted: Wanted, size: ImageSize
+        self,
+        prompt: Prompt,
+        embedding: ImageEmbedding,
+        wanted: Wanted,
+        size: ImageSize,
+        turn: int = 0,
     ) -> Done[Prediction]:
-        """Decode one prompt, batched with whoever waits."""
+        """Decode one prompt, the `turn`-th of its request, batched with whoever waits."""
         prepare = partial(prompt_row, prompt, size, embedding, self.backbone)
         if prompt.mask_input is None:
             row = prepare()
         else:
             row = await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
-        job = DecodeJob(self.backbone.name, row, wanted)
+        job = DecodeJob(self.backbone.name, row, wanted, turn)
         self._worker.submit(job)
         return await asyncio.wrap_future(job.reply)
 

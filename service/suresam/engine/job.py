@@ -43,6 +43,7 @@ class EncodeJob:
 
     model: str
     image: NDArray[np.uint8]
+    turn: int = 0
     reply: "Future[Done[ImageEmbedding]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "encode"
@@ -55,11 +56,16 @@ class EncodeJob:
 
 @dataclass(slots=True, eq=False)
 class DecodeJob:
-    """A prompt to decode."""
+    """A prompt to decode.
+
+    Attributes:
+        turn: its place among the prompts of its request; lower ones of any request go first.
+    """
 
     model: str
     row: DecodeRow
     wanted: Wanted
+    turn: int = 0
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

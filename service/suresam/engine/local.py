@@ -188,7 +188,8 @@ class LocalEngine:
         encoded = await engine.embedding(key, pixels)
         wanted = Wanted(size, call.multimask, call.masks, call.low_res_logits, call.maps)
         answers = await _all(
-            self._decode(engine, prompt, encoded.value, wanted) for prompt in call.prompts
+            self._decode(engine, prompt, encoded.value, wanted, turn)
+            for turn, prompt in enumerate(call.prompts)
         )
         decodes = [answer for answer in answers if isinstance(answer, Done)]
         spent_ms = [a.spent_ms if isinstance(a, Done) else 0.0 for a in answers]
@@ -208,10 +209,15 @@ class LocalEngine:
         )
 
     async def _decode(
-        self, engine: Engine, prompt: Prompt, embedding: ImageEmbedding, wanted: Wanted
+        self,
+        engine: Engine,
+        prompt: Prompt,
+        embedding: ImageEmbedding,
+        wanted: Wanted,
+        turn: int,
     ) -> Done[Prediction] | ResultError:
         try:
-            return await engine.decode(prompt, embedding, wanted, wanted.size)
+            return await engine.decode(prompt, embedding, wanted, wanted.size, turn)
         except InferenceError as error:  # this row alone; the other prompts have their masks
             return ResultError(error.code, error.message)
 

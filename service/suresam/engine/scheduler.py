@@ -20,7 +20,7 @@ class BatchLimits:
     """
 
     max_encode: int = 4
-    max_decode: int = 64
+    max_decode: int = 16
     decode_run: int = 8
 
 
@@ -80,10 +80,15 @@ def _drop_cancelled(queue: deque[J]) -> None:
 
 
 def _take_bucket(queue: deque[J], max_rows: int) -> list[J]:
-    """The oldest job and its bucket mates, oldest first."""
+    """The job whose turn it is and its bucket mates: first every request's first prompt, then
+    every request's second, so that nobody's click waits behind somebody else's hundred.
+    """
+    if not queue:
+        return []
     # Padding a prompt would change its masks, since the pad token takes part in attention:
     # a bucket has equal lengths only.
-    batch = [job for job in queue if job.bucket == queue[0].bucket][:max_rows]
+    ordered = sorted(queue, key=lambda job: job.turn)
+    batch = [job for job in ordered if job.bucket == ordered[0].bucket][:max_rows]
     taken = set(map(id, batch))
     left = [job for job in queue if id(job) not in taken]
     queue.clear()

@@ -46,6 +46,7 @@ class Edge:
             if not isinstance(error, ServiceError):
                 logger.error("request %s failed", request_id, exc_info=error)
                 error = ServiceError()
+            logger.info("request %s: %s: %s", request_id, error.code, error.message)
             code = error.code
             await _abort(context, error, request_id)
             raise AssertionError("abort raises") from error

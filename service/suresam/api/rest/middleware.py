@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,7 +63,7 @@ class Edge:
         try:
             await self._app(scope, self._limited(request, receive), send_with_id)
             code = state.get("error_code", code)
-        except ClientGone:
+        except (ClientGone, ClientDisconnect):
             code = "client_gone"
         except Exception as error:  # the transport's edge: nothing may pass it
             if status:
@@ -115,6 +115,7 @@ def error_response(error: Exception, request_id: str) -> Response:
     if not isinstance(error, ServiceError):
         logger.error("request %s failed", request_id, exc_info=error)
         error = ServiceError()
+    logger.info("request %s: %s: %s", request_id, error.code, error.message)
     headers = {}
     wait_s = retry_after_s(error)
     if wait_s is not None:

@@ -46,4 +46,4 @@ def overlay_png(request: SegmentRequest, answer: SegmentResponse, limits: ImageL
 
 def _caption(result: Result, index: int) -> str:
     name = "" if result.prompt_id is None else f"{result.prompt_id}: "
-    return f"{name}predicted IoU {result.masks[index].predicted_iou:.2f}"
+    return f"{name}{index}  predicted IoU {result.masks[index].predicted_iou:.2f}"
