@@ -153,17 +153,15 @@ async def test_too_many_at_once_are_refused_with_a_time_to_come_back(
     fake = FakeBackbone("fake-small")
     async with serving(fake, max_in_flight=2) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        fake.gate.clear()
-        clicks = [
-            asyncio.create_task(client.segment_session(session.session_id, CLICK)) for _ in range(2)
-        ]
+        held = await hold(fake, client, session)
+        second = asyncio.create_task(client.segment_session(session.session_id, CLICK))
         await waiting(running, "decode", 1)
         with pytest.raises(Overloaded, match=r"2 requests are in progress \(limit 2\)") as caught:
             await client.segment_session(session.session_id, CLICK)
         assert caught.value.retry_after_s >= 1
         assert value(running, "rejected_total", reason="in_flight") == 1
         fake.gate.set()
-        await asyncio.gather(*clicks)
+        await asyncio.gather(held, second)
 
 
 async def test_sessions_outlive_their_embeddings(serving, connect, transport, photo):
