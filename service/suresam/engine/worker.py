@@ -87,7 +87,7 @@ class Worker:
     def waiting_ms(self) -> float:
         """Device milliseconds of queued work, by the cost table."""
         with self._changed:
-            return self._waiting_ms()
+            return self._cost_ms(self._scheduler.waiting())
 
     def stop(self) -> None:
         """Finish the running launch, refuse what waits, end the thread."""
@@ -191,12 +191,12 @@ class Worker:
             for stage in ("encode", "decode"):
                 self._telemetry.queue_depth.labels(stage, model).set(waiting[stage, model])
         device = next(iter(self._backbones.values())).device
-        self._telemetry.queue_cost_seconds.labels(device).set(self._waiting_ms() / 1000)
+        self._telemetry.queue_cost_seconds.labels(device).set(self._cost_ms(waiting) / 1000)
 
-    def _waiting_ms(self) -> float:
+    def _cost_ms(self, jobs: Mapping[tuple[str, str], int]) -> float:
         return sum(
             count * (self._costs.row_ms(stage, model) or 0.0)
-            for (stage, model), count in self._scheduler.waiting().items()
+            for (stage, model), count in jobs.items()
         )
 
     def _warm_up(self) -> None:

@@ -17,11 +17,11 @@ from typing import Any, TextIO
 
 import cv2
 import numpy as np
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from suresam.errors import ConfigurationError
+from suresam.segmentation.sam2 import choose_device
 from suresam.training.held_out import (
     NUM_SCENES,
     SCENE_SIZE,
@@ -136,10 +136,7 @@ def _checked(options: SegmenterOptions) -> tuple[Recipe, str]:
         )
     if options.resume and not has_state:
         raise ConfigurationError(f"no training state to resume in {options.state}")
-    has_cuda = torch.cuda.is_available()
-    if options.device == "cuda" and not has_cuda:
-        raise ConfigurationError("--device cuda: torch finds no CUDA device")
-    return recipe, "cuda" if options.device != "cpu" and has_cuda else "cpu"
+    return recipe, choose_device(options.device)
 
 
 @contextmanager
