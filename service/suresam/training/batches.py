@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from suresam.evaluation.prompts import choose_targets, loose_box, random_click
+from suresam.scenes.scene import Scene
 from suresam.segmentation.transforms import MEAN, STD
 from suresam.training.pool import ScenePool
-from suresam.training.prompts import choose_targets, loose_box, random_click
-from suresam.training.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)

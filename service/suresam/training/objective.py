@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suresam.evaluation.prompts import correction
 from suresam.segmentation.architecture import ImageModel
 from suresam.training.batches import Batch
 from suresam.training.forward import Decoded, Features, box_prompt, decode, encode
 from suresam.training.losses import contrastive_loss, iou_loss, mask_iou, mask_loss
-from suresam.training.prompts import correction
 from suresam.training.recipe import JointStage
 
 Figures = dict[str, float]

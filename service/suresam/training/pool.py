@@ -12,8 +12,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from suresam.errors import ConfigurationError
-from suresam.training.scenes import SCENES_PER_SEED, TRAINING_SEEDS, Scene, draw_scene
-from suresam.training.targets import MAX_TARGETS
+from suresam.scenes.scene import SCENES_PER_SEED, TRAINING_SEEDS, Scene, draw_scene
+from suresam.scenes.targets import MAX_TARGETS
 
 _CHUNK = 25
 _COMPLETE = "complete.json"

@@ -1,42 +1,26 @@
 """Training a segmenter from a recipe to a weight file with a report."""
 
 import json
-import platform
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from shutil import which
 from types import FrameType
-from typing import Any, TextIO
-
-import cv2
-import numpy as np
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TextIO
 
 from suresam.errors import ConfigurationError
-from suresam.segmentation.sam2 import choose_device
-from suresam.training.held_out import (
+from suresam.evaluation.held_out import (
     NUM_SCENES,
-    SCENE_SIZE,
-    TARGETS_PER_SCENE,
-    held_out_examples,
-    measure,
 )
-from suresam.training.loop import STATE_FILE, Run, Trainer, load_weights, run_replica
-from suresam.training.pictures import contact_sheet
+from suresam.segmentation.sam2 import choose_device
+from suresam.training.loop import STATE_FILE, Run, Trainer, run_replica
 from suresam.training.pool import draw_pool, training_seed
-from suresam.training.predictor import ModelPredictor
 from suresam.training.progress import ProgressReporter
 from suresam.training.recipe import Recipe, load_recipe
 from suresam.training.replicas import StartedReplicas
-from suresam.training.scenes import TEST_SEEDS
+from suresam.training.report import export_weights, write_report
 
 _PICTURED = 24
 """Held-out scenes on the contact sheet."""
@@ -108,8 +92,8 @@ def train_segmenter(options: SegmenterOptions, stream: TextIO) -> bool:
     if not is_finished:
         reporter.note(f"stopped and saved in {options.state}; go on with --resume")
         return False
-    _export(trainer.averaged_weights(), options.out)
-    report = _report(options, trainer, device)
+    export_weights(trainer.averaged_weights(), options.out)
+    report = write_report(options, trainer, device)
     (options.state / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     reporter.note(f"wrote {options.out} ({report['weights']['size_bytes']} bytes)")
     reporter.note(json.dumps(report["figures"]))
@@ -179,75 +163,3 @@ def _pool(
     except _Stopped:
         return None
     return folder
-
-
-def _export(weights: dict[str, Tensor], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = {name: value.half().contiguous() for name, value in weights.items()}
-    partial = path.with_suffix(".partial")
-    save_file(half, partial)
-    partial.chmod(0o644)  # safetensors writes for the owner alone
-    partial.replace(path)
-
-
-def _report(options: SegmenterOptions, trainer: Trainer, device: str) -> dict[str, Any]:
-    recipe = trainer.run.recipe
-    model = recipe.architecture.build()
-    load_weights(model, options.out)
-    predictor = ModelPredictor(model.to(device))
-    measured = measure(predictor, held_out_examples(options.held_out_scenes))
-    shown = held_out_examples(min(options.held_out_scenes, _PICTURED), per_scene=1)
-    sheet = contact_sheet(predictor, list(shown))
-    cv2.imwrite(str(options.state / "contact.png"), sheet[..., ::-1])
-    np.savez(
-        options.state / "held_out.npz", allow_pickle=False, discs=measured.discs, **measured.columns
-    )
-    content = options.out.read_bytes()
-    first = training_seed(options.seed)
-    return {
-        "config": options.config,
-        "recipe": recipe.to_dict(),
-        "seed": options.seed,
-        "commit": _commit(),
-        "data": {
-            "kind": "procedural scenes, drawn by this package",
-            "training_scene_seeds": [first, first + recipe.scenes],
-            "scene_size": recipe.scene_size,
-            "views_seen": trainer.num_scenes_seen,
-            "held_out_scene_seeds": [TEST_SEEDS.start, TEST_SEEDS.start + options.held_out_scenes],
-            "held_out_scene_size": SCENE_SIZE,
-            "targets_per_scene": TARGETS_PER_SCENE,
-        },
-        "init_from": None if options.init_from is None else {
-            "file": str(options.init_from),
-            "sha256": sha256(options.init_from.read_bytes()).hexdigest(),
-        },
-        "training_hours": round(trainer.seconds / 3600, 3),
-        "max_minutes": options.max_minutes,
-        "joint_steps": trainer.step,
-        "device": device,
-        "processes": trainer.replicas.count,
-        "machine": platform.platform(),
-        "num_parameters": sum(p.numel() for p in model.parameters()),
-        "weights": {
-            "file": str(options.out),
-            "size_bytes": len(content),
-            "sha256": sha256(content).hexdigest(),
-            "dtype": "float16",
-        },
-        "figures": measured.figures(),
-        "versions": {
-            name: version(name) for name in ("torch", "sam2", "numpy", "opencv-python-headless")
-        } | {"python": platform.python_version()},
-    }  # fmt: skip
-
-
-def _commit() -> str:
-    """The commit that this package is run from, "unknown" outside a repository."""
-    git = which("git")
-    if git is None:
-        return "unknown"
-    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "--verify", "HEAD"]
-    # S603: nothing in the command comes from outside.
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return found.stdout.strip() if found.returncode == 0 else "unknown"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from suresam.errors import ConfigurationError
+from suresam.scenes.scene import SCENES_PER_SEED, TRAINING_SEEDS, draw_scene
 from suresam.training.pool import ScenePool, draw_pool, training_seed
-from suresam.training.scenes import SCENES_PER_SEED, TRAINING_SEEDS, draw_scene
 
 
 def test_a_pooled_scene_is_the_scene_of_its_seed(tiny_pool):

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.painting import Patch
-from suresam.training.textures import TEXTURE_SIZE, Material, soft_noise
-from suresam.training.things import Setting
+from suresam.scenes.painting import Patch
+from suresam.scenes.textures import TEXTURE_SIZE, Material, soft_noise
+from suresam.scenes.things import Setting
 
 Regions = NDArray[np.int64]
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from suresam.training.painting import Canvas
+from suresam.scenes.painting import Canvas
 
 MAX_TARGETS = 64
 MIN_AREA = 0.002

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from suresam.evaluation.discs import disc_figures, disc_ious
 from suresam.training import discs
-from suresam.training.discs import disc_figures, disc_ious
 
 
 def test_disc_iou_by_hand(monkeypatch):

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from suresam.training.held_out import (
+from suresam.evaluation.held_out import (
     Example,
     held_out_examples,
     intersection_over_union,
     measure,
 )
-from suresam.training.pictures import contact_sheet
+from suresam.evaluation.pictures import contact_sheet
+from suresam.scenes.scene import TEST_SEEDS
 from suresam.training.predictor import Answer, ModelPredictor
-from suresam.training.scenes import TEST_SEEDS
 
 
 class Oracle:

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.held_out import Example, Mask, intersection_over_union
+from suresam.evaluation.held_out import Example, Mask, intersection_over_union
+from suresam.evaluation.prompts import central_click
 from suresam.training.predictor import Predictor
-from suresam.training.prompts import central_click
 
 _TRUTH = np.array([60, 220, 60])
 _ANSWER = np.array([40, 120, 255])

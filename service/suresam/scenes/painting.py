@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.shapes import Outline
-from suresam.training.textures import FloatImage, Material, fill
+from suresam.scenes.shapes import Outline
+from suresam.scenes.textures import FloatImage, Material, fill
 
 Mask = NDArray[np.uint8]
 

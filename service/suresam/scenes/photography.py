@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.painting import Light
-from suresam.training.textures import FloatImage, soft_noise
+from suresam.scenes.painting import Light
+from suresam.scenes.textures import FloatImage, soft_noise
 
 
 def photograph(image: FloatImage, light: Light, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suresam.training.painting import Canvas, Light, Patch, clipped, united
-from suresam.training.shapes import (
+from suresam.scenes.painting import Canvas, Light, Patch, clipped, united
+from suresam.scenes.shapes import (
     COMPOSITES,
     Outline,
     ellipse,
@@ -13,7 +13,7 @@ from suresam.training.shapes import (
     random_outline,
     ribbon,
 )
-from suresam.training.textures import Material, random_material
+from suresam.scenes.textures import Material, random_material
 
 Palette = list[tuple[float, float, float]]
 

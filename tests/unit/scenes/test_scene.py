@@ -3,13 +3,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from suresam.training.scenes import (
+from suresam.scenes.scene import (
     CALIBRATION_SEEDS,
     TEST_SEEDS,
     TRAINING_SEEDS,
     draw_scene,
 )
-from suresam.training.targets import GROUP, MIN_AREA, OBJECT, PART
+from suresam.scenes.targets import GROUP, MIN_AREA, OBJECT, PART
 
 
 @pytest.fixture(scope="module")

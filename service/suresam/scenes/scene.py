@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.backdrop import draw_backdrop
-from suresam.training.painting import Canvas, Light
-from suresam.training.photography import photograph
-from suresam.training.targets import collect_targets, split_at_occluders
-from suresam.training.textures import random_palette
-from suresam.training.things import (
+from suresam.scenes.backdrop import draw_backdrop
+from suresam.scenes.painting import Canvas, Light
+from suresam.scenes.photography import photograph
+from suresam.scenes.targets import collect_targets, split_at_occluders
+from suresam.scenes.textures import random_palette
+from suresam.scenes.things import (
     Setting,
     draw_cluster,
     draw_clutter,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from suresam.training.prompts import (
+from suresam.evaluation.prompts import (
     central_click,
     choose_targets,
     correction,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.training.discs import disc_figures, disc_ious
+from suresam.evaluation.discs import disc_figures, disc_ious
+from suresam.evaluation.prompts import central_click, choose_targets, correction, tight_box
+from suresam.scenes.scene import TEST_SEEDS, draw_scene
 from suresam.training.predictor import Answer, Predictor
-from suresam.training.prompts import central_click, choose_targets, correction, tight_box
-from suresam.training.scenes import TEST_SEEDS, draw_scene
 
 NUM_SCENES = 250
 SCENE_SIZE = 384

@@ -1,0 +1,1 @@
+"""How good a model's masks are, beside baselines that know nothing."""
