@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.scenes.painting import Patch
-from suresam.scenes.textures import TEXTURE_SIZE, Material, soft_noise
+from suresam.scenes.textures import Material, soft_window
 from suresam.scenes.things import Setting
 
 Regions = NDArray[np.int64]
@@ -27,6 +27,10 @@ def draw_backdrop(setting: Setting) -> None:
             leaf = canvas.new_leaf(canvas.new_object())
             patch = Patch(mask, 0, 0)
             canvas.paint(patch, _region_material(setting, common, region), leaf, rng)
+    if rng.random() < 0.3:  # out of focus, and what stands before it is not
+        canvas.image[:] = cv2.GaussianBlur(
+            canvas.image, (0, 0), rng.uniform(0.8, 5) * canvas.size / 256
+        )
 
 
 def _region_material(setting: Setting, common: Material, region: int) -> Material:
@@ -40,17 +44,7 @@ def _region_material(setting: Setting, common: Material, region: int) -> Materia
 
 def _wavy(size: int, rng: np.random.Generator, zoom: float) -> NDArray[np.float64]:
     """A smooth random field over the scene, about [-1, 1]; `zoom` below 1 makes it calmer."""
-    field = soft_noise()[rng.integers(32)]
-    step = zoom * TEXTURE_SIZE / size
-    x, y = rng.uniform(0, TEXTURE_SIZE, 2)
-    window = cv2.warpAffine(
-        field,
-        np.array([[step, 0, x], [0, step, y]]),
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_WRAP,
-    )
-    return np.asarray(window * 2.0 - 1.0, np.float64)
+    return np.asarray(soft_window(size, size, size, zoom, rng) * 2.0 - 1.0, np.float64)
 
 
 def _plain(size: int, rng: np.random.Generator) -> Regions:

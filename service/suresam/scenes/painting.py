@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.scenes.shapes import Outline
-from suresam.scenes.textures import FloatImage, Material, fill
+from suresam.scenes.textures import FloatImage, Material, fill, soft_window
 
 Mask = NDArray[np.uint8]
 
@@ -149,6 +149,20 @@ class Canvas:
         slope = 1 - strength * np.clip(0.5 + 0.5 * (x * light.x + y * light.y), 0, 1)
         factor = np.where(patch.mask.astype(bool), slope, 1.0).astype(np.float32)
         self.image[patch.window] *= factor[..., None]
+
+    def fold(self, patch: Patch, strength: float, rng: np.random.Generator) -> None:
+        """Lighten and darken bands and hollows of a thing, as folds, muscles and dents do.
+
+        Args:
+            strength: depth in e-folds; the bands are soft or have hard edges.
+        """
+        height, width = patch.mask.shape
+        calm = 2.5 * self.size / max(height, width, 8)
+        field = soft_window(height, width, self.size, float(rng.uniform(0.3, 1.0)) * calm, rng)
+        edge = float(rng.choice([2.0, 6.0, 20.0]))
+        bands = np.tanh(edge * (field - 0.5)) / np.tanh(0.5 * edge)
+        inside = patch.mask.astype(np.float32)
+        self.image[patch.window] *= np.exp(strength * inside * bands)[..., None]
 
 
 def united(canvas: Canvas, patches: list[Patch]) -> Patch:

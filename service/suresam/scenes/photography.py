@@ -26,7 +26,7 @@ def photograph(image: FloatImage, light: Light, rng: np.random.Generator) -> NDA
     # Exposure: as a camera does, bring the middle grey to a usual place.
     picture *= np.float32(rng.uniform(0.28, 0.6) / max(float(picture.mean()), 0.05))
     middle = float(picture.mean())
-    picture = (picture - middle) * np.float32(rng.uniform(0.8, 1.4)) + middle
+    picture = (picture - middle) * np.float32(rng.uniform(0.8, 1.55)) + middle
     np.clip(picture, 0, 1, out=picture)
     sigma = float(rng.choice([0.35, 0.6, 1.0, 1.6], p=[0.35, 0.3, 0.25, 0.1])) * size / 256
     picture = cv2.GaussianBlur(picture, (0, 0), sigma)

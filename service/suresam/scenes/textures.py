@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 FloatImage = NDArray[np.float32]
 
 TEXTURE_SIZE = 256
-NUM_TEXTURES = 120
+NUM_TEXTURES = 182
 _BANK_SEED = 20_251_121
 
 
@@ -23,6 +23,7 @@ class Material:
         texture: index into the bank, below `NUM_TEXTURES`.
         angle: rotation of the texture in degrees.
         scale: scene sides that the texture's side covers.
+        mottle: how far large soft patches lighten and darken the surface, in e-folds; 0 to 1.
     """
 
     dark: tuple[float, float, float]
@@ -30,6 +31,7 @@ class Material:
     texture: int
     angle: float
     scale: float
+    mottle: float
 
     def tinted(self, rng: np.random.Generator, amount: float) -> "Material":
         """The same surface, its colours moved together by up to `amount` a channel."""
@@ -50,25 +52,27 @@ def random_material(
 ) -> Material:
     """A surface whose base colour is near one of the palette's."""
     base = np.array(palette[rng.integers(len(palette))]) + rng.normal(0, 0.06, 3)
-    contrast = rng.choice([0.06, 0.15, 0.3, 0.55], p=[0.3, 0.35, 0.25, 0.1])
-    delta = np.full(3, contrast) + rng.normal(0, 0.25 * contrast, 3)
+    contrast = rng.choice([0.06, 0.15, 0.3, 0.55, 0.8], p=[0.22, 0.3, 0.26, 0.16, 0.06])
+    chroma = rng.choice([0.15, 0.5], p=[0.7, 0.3])
+    delta = np.full(3, contrast) + rng.normal(0, chroma * contrast, 3)
     return Material(
         dark=_colour(base - delta / 2),
         bright=_colour(base + delta / 2),
         texture=int(rng.integers(NUM_TEXTURES)),
         angle=float(rng.uniform(0, 360)),
         scale=float(np.exp(rng.uniform(np.log(0.25), np.log(1.8)))),
+        mottle=float(rng.choice([0.0, 0.25, 0.6, 1.0], p=[0.3, 0.35, 0.25, 0.1])),
     )
 
 
 def random_palette(rng: np.random.Generator) -> list[tuple[float, float, float]]:
     """Two to six base colours; in some scenes they are close together, as in camouflage."""
-    spread = float(rng.choice([0.05, 0.18, 1.0], p=[0.2, 0.3, 0.5]))
+    spread = float(rng.choice([0.05, 0.18, 1.0], p=[0.15, 0.25, 0.6]))
     hue, value = rng.random(), rng.uniform(0.35, 0.8)
     colours = []
     for _ in range(rng.integers(2, 7)):
         h = (hue + rng.uniform(-0.5, 0.5) * spread) % 1.0
-        s = rng.beta(1.3, 3.2)
+        s = rng.beta(1.2, 3.8)
         v = np.clip(value + rng.uniform(-0.55, 0.55) * max(spread, 0.35), 0.04, 0.97)
         rgb = np.clip(np.abs(np.mod(h * 6.0 + np.array([0.0, 4.0, 2.0]), 6.0) - 3.0) - 1.0, 0, 1)
         colours.append(_colour(v * (1 - s * (1 - rgb))))
@@ -101,15 +105,48 @@ def fill(
     )
     dark = np.array(material.dark, np.float32)
     bright = np.array(material.bright, np.float32)
-    return np.asarray(dark + grey[..., None] * (bright - dark), np.float32)
+    colour = dark + grey[..., None] * (bright - dark)
+    if material.mottle > 0:
+        zoom = float(np.exp(rng.uniform(np.log(0.3), np.log(1.6))))
+        patches = soft_window(height, width, size, zoom, rng)
+        colour *= np.exp(material.mottle * (patches - 0.5))[..., None]
+    return np.asarray(colour, np.float32)
+
+
+def soft_window(
+    height: int, width: int, size: int, zoom: float, rng: np.random.Generator
+) -> FloatImage:
+    """A window into a smooth random field, (height, width) float32 in [0, 1].
+
+    Args:
+        size: side of the whole scene in pixels.
+        zoom: sides of the field that fit into the scene's side; below 1 is calmer.
+    """
+    field = soft_noise()[rng.integers(len(soft_noise()))]
+    step = zoom * TEXTURE_SIZE / size
+    x, y = rng.uniform(0, TEXTURE_SIZE, 2)
+    window = cv2.warpAffine(
+        field,
+        np.array([[step, 0, x], [0, step, y]]),
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_WRAP,
+    )
+    return np.asarray(window, np.float32)
 
 
 @lru_cache(maxsize=1)
 def texture_bank() -> FloatImage:
     """All textures: (NUM_TEXTURES, TEXTURE_SIZE, TEXTURE_SIZE) float32 in [0, 1], each tileable."""
     rng = np.random.default_rng(_BANK_SEED)
-    makers = (_noise, _noise, _fur, _fur, _spots, _stripes, _cells, _grid, _flat)
-    return np.stack([_levelled(makers[i % len(makers)](rng)) for i in range(NUM_TEXTURES)])
+    makers = (
+        _noise, _noise, _fur, _fur, _spots, _stripes, _cells, _grid, _flat,
+        _leaves, _leaves, _strokes, _strokes, _ripples,
+    )  # fmt: skip
+    skews = (0.5, 1.0, 1.0, 2.0)  # surfaces have more shade than highlights, or the reverse
+    return np.stack(
+        [_levelled(makers[i % len(makers)](rng), skews[i % 4]) for i in range(NUM_TEXTURES)]
+    )
 
 
 @lru_cache(maxsize=1)
@@ -124,9 +161,11 @@ def _colour(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(r), float(g), float(b)
 
 
-def _levelled(grey: NDArray[np.float64]) -> FloatImage:
+def _levelled(grey: NDArray[np.float64], skew: float = 1.0) -> FloatImage:
     spread = max(float(grey.std()), 1e-6)
     levelled = np.clip(0.5 + 0.22 * (grey - grey.mean()) / spread, 0, 1)
+    if skew != 1.0:
+        levelled = levelled**skew
     return np.asarray(levelled, np.float32)
 
 
@@ -198,3 +237,49 @@ def _grid(rng: np.random.Generator) -> NDArray[np.float64]:
 def _flat(rng: np.random.Generator) -> NDArray[np.float64]:
     plain = _spectral(rng, 4.0, 1.0, 0.0)
     return np.asarray(plain / (8 * plain.std()) + rng.standard_normal(plain.shape) * 0.01)
+
+
+def _leaves(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Opaque discs of all sizes thrown on each other: the dead-leaves model of natural pictures.
+
+    Source: Lee, Mumford and Huang, IJCV 41 (2001): sizes by an inverse cube law.
+    """
+    tile = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE), np.float32)
+    smallest = rng.uniform(1.5, 5.0)
+    press, turn = rng.uniform(0.3, 1.0), rng.uniform(0, 180)
+    for _ in range(2500):
+        radius = min(smallest / np.sqrt(1 - rng.random()), 40.0)
+        x, y = rng.integers(0, TEXTURE_SIZE, 2)
+        axes = (max(int(radius), 1), max(int(radius * press), 1))
+        angle, shade = turn + rng.normal(0, 30), rng.random()
+        for dx in (-TEXTURE_SIZE, 0, TEXTURE_SIZE):
+            for dy in (-TEXTURE_SIZE, 0, TEXTURE_SIZE):
+                cx, cy = int(x) + dx, int(y) + dy
+                if -50 < cx < TEXTURE_SIZE + 50 and -50 < cy < TEXTURE_SIZE + 50:
+                    cv2.ellipse(tile, (cx, cy), axes, angle, 0, 360, shade, -1)
+    return np.asarray(tile, np.float64)
+
+
+def _strokes(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Short lines that lean one way, as grass, straw or hair."""
+    tile = np.full((3 * TEXTURE_SIZE, 3 * TEXTURE_SIZE), 0.3, np.float32)
+    lean, freedom = rng.uniform(0, np.pi), rng.choice([0.1, 0.3, 0.8])
+    length, thickness = rng.uniform(8, 60), int(rng.integers(1, 4))
+    for _ in range(1500):
+        start = rng.uniform(0, TEXTURE_SIZE, 2)
+        angle = lean + rng.normal(0, freedom)
+        end = start + length * rng.uniform(0.5, 1.5) * np.array([np.cos(angle), np.sin(angle)])
+        shade = float(rng.random())
+        for dx in (0, TEXTURE_SIZE, 2 * TEXTURE_SIZE):
+            for dy in (0, TEXTURE_SIZE, 2 * TEXTURE_SIZE):
+                a = (int(start[0]) + dx, int(start[1]) + dy)
+                b = (int(end[0]) + dx, int(end[1]) + dy)
+                cv2.line(tile, a, b, shade, thickness)
+    middle = slice(TEXTURE_SIZE, 2 * TEXTURE_SIZE)
+    return np.asarray(tile[middle, middle], np.float64)
+
+
+def _ripples(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Long waves with sharp bright crests, as on water."""
+    waves = _spectral(rng, rng.uniform(1.6, 3.0), 1.0 / rng.uniform(3, 8), 0.0, lowest=3.0)
+    return np.asarray(np.exp(rng.uniform(0.5, 1.3) * waves / waves.std()))

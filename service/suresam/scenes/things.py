@@ -51,7 +51,7 @@ class Design:
     relief: float
 
 
-def random_design(setting: Setting, patterned: float = 0.15) -> Design:
+def random_design(setting: Setting, patterned: float = 0.3) -> Design:
     """A thing: a composite, or one outline with up to three surfaces cut out of it.
 
     Args:
@@ -120,6 +120,8 @@ def draw_thing(
         canvas.paint(patch, material, canvas.new_leaf(owner), rng, design.relief)
     if design.num_patterns:
         _paint_patterns(setting, design, whole, x, y, scale)
+    if rng.random() < 0.6:
+        canvas.fold(whole, float(rng.uniform(0.1, 0.8)), rng)
     if rng.random() < 0.5:
         canvas.shade(whole, light, float(rng.uniform(0.1, 0.75)))
 

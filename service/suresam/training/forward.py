@@ -89,6 +89,12 @@ def decode(
     return Decoded(logits, predicted_iou)
 
 
+def image_of_rows(prompts: Tensor) -> Tensor:
+    """The image of every row of prompts (B, P, ...) once they are flattened: (B P,) int64."""
+    count, each = prompts.shape[:2]
+    return torch.arange(count, device=prompts.device).repeat_interleave(each)
+
+
 def box_prompt(model: ImageModel, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes (R, 4) xyxy in input pixels as points (R, 2, 2), labels (R, 2) and drawn mask."""
     encoder = model.sam_prompt_encoder

@@ -167,7 +167,8 @@ class Trainer:
         images = len(range(rank, stage.images, self.replicas.count))
         prompts = recipe.joint.prompts if is_joint else 0
         rng = np.random.default_rng(draw)
-        batch = draw_batch(self.pool, size, images, prompts, rng).to(self.device)
+        power = recipe.joint.area_power
+        batch = draw_batch(self.pool, size, images, prompts, rng, power).to(self.device)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         set_input_size(self.model, size)
         self.gradient.zero_()

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize, softplus
 
+from suresam.training.forward import Decoded
+from suresam.training.recipe import JointStage
+
 _CONTRAST = 8.0
 """Slope of the logistic loss on the cosine of two features."""
 
@@ -31,6 +34,45 @@ def mask_loss(logits: Tensor, truth: Tensor, plain_share: float) -> Tensor:
     both = (probability * truth).sum((-2, -1))
     dice = 1 - (2 * both + 1) / (probability.sum((-2, -1)) + truth.sum((-2, -1)) + 1)
     return entropy + dice
+
+
+def answer_loss(
+    answer: Decoded, truth: Tensor, stage: JointStage, plain_share: float, is_ambiguous: bool
+) -> tuple[Tensor, Tensor]:
+    """What an answer's masks and self-estimates cost, and how good its masks are.
+
+    Args:
+        answer: to R prompts.
+        truth: (R, h, w) float in [0, 1].
+        plain_share: see `mask_loss`.
+        is_ambiguous: a single click, which is answered by tokens 1 to 3 first; by token 0
+            otherwise. The others are trained as well, with less weight.
+
+    Returns:
+        The loss, a scalar, and the true IoUs (R, 4).
+    """
+    masks = mask_loss(answer.logits, truth, plain_share)
+    iou = mask_iou(answer.logits, truth)
+    single, three = (
+        (stage.weight_single_click, 1.0) if is_ambiguous else (1.0, stage.weight_candidates_box)
+    )
+    loss = single * masks[:, 0].mean()
+    loss = loss + three * candidates_loss(masks, stage.weight_all_candidates)
+    return loss + stage.weight_iou * iou_loss(answer.predicted_iou, iou), iou
+
+
+def candidates_loss(losses: Tensor, all_share: float) -> Tensor:
+    """Loss of a prompt with three candidates: only the best one has to be right.
+
+    Args:
+        losses: (R, 4) of all tokens; token 0 is no candidate.
+        all_share: weight of the mean of all three, so that none is forgotten.
+
+    Returns:
+        The mean over prompts, a scalar.
+    """
+    three = losses[:, 1:]
+    return three.amin(1).mean() + all_share * three.mean()
 
 
 def mask_iou(logits: Tensor, truth: Tensor) -> Tensor:

@@ -4,11 +4,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suresam.evaluation.prompts import correction
 from suresam.segmentation.architecture import ImageModel
 from suresam.training.batches import Batch
-from suresam.training.forward import Decoded, Features, box_prompt, decode, encode
-from suresam.training.losses import contrastive_loss, iou_loss, mask_iou, mask_loss
+from suresam.training.corrections import correct
+from suresam.training.forward import (
+    Decoded,
+    Features,
+    box_prompt,
+    decode,
+    encode,
+    image_of_rows,
+)
+from suresam.training.losses import answer_loss, contrastive_loss
 from suresam.training.recipe import JointStage
 
 Figures = dict[str, float]
@@ -52,7 +59,7 @@ def joint_objective(
     loss = click_loss + box_losses + stage.weight_contrast * (fine + coarse)
     figures = {"fine": fine.item(), "coarse": coarse.item(), **click_figures, **box_figures}
     if progress >= stage.corrections_from:
-        corrected, iou = _corrections(model, features, batch, clicks, stage, plain, generator)
+        corrected, iou = correct(model, features, batch, clicks, stage, plain, generator)
         loss = loss + stage.weight_corrections * corrected
         figures["corrected_iou"] = iou
     return loss, {"loss": loss.item(), **figures}
@@ -68,36 +75,21 @@ def _contrast(
     return fine, coarse
 
 
-def _images(prompts: Tensor) -> Tensor:
-    """The image of every row of prompts (B, P, ...) once they are flattened."""
-    count, each = prompts.shape[:2]
-    return torch.arange(count, device=prompts.device).repeat_interleave(each)
-
-
 def _clicks(
     model: ImageModel, features: Features, batch: Batch, stage: JointStage, plain: float
 ) -> tuple[Decoded, Tensor, Figures]:
     points = batch.clicks.flatten(0, 1)[:, None]
     truth = batch.click_truth.flatten(0, 1)
     decoded = decode(
-        model, features, _images(batch.clicks), points, torch.ones_like(points[..., 0])
+        model, features, image_of_rows(batch.clicks), points, torch.ones_like(points[..., 0])
     )
-    masks = mask_loss(decoded.logits, truth, plain)
-    iou = mask_iou(decoded.logits, truth)
-    loss = _candidates(masks, stage) + stage.weight_single_click * masks[:, 0].mean()
-    loss = loss + stage.weight_iou * iou_loss(decoded.predicted_iou, iou)
+    loss, iou = answer_loss(decoded, truth, stage, plain, is_ambiguous=True)
     top = decoded.predicted_iou[:, 1:].argmax(1, keepdim=True)
     figures = {
         "best_iou": iou[:, 1:].amax(1).mean().item(),
         "top_iou": iou[:, 1:].gather(1, top).mean().item(),
     }
     return decoded, loss, figures
-
-
-def _candidates(masks: Tensor, stage: JointStage) -> Tensor:
-    """The best of tokens 1 to 3, with a little of all three so that none is forgotten."""
-    three = masks[:, 1:]
-    return three.amin(1).mean() + stage.weight_all_candidates * three.mean()
 
 
 def _boxes(
@@ -116,11 +108,8 @@ def _boxes(
         labels = torch.cat([labels, torch.ones_like(labels[:, :1])], dim=1)
     is_drawn = torch.rand(len(points), generator=generator) >= stage.corners_only
     is_drawn = is_drawn.to(points.device)
-    decoded = decode(model, features, _images(batch.boxes), points, labels, drawn, is_drawn)
-    masks = mask_loss(decoded.logits, truth, plain)
-    iou = mask_iou(decoded.logits, truth)
-    loss = masks[:, 0].mean() + stage.weight_candidates_box * _candidates(masks, stage)
-    loss = loss + stage.weight_iou * iou_loss(decoded.predicted_iou, iou)
+    decoded = decode(model, features, image_of_rows(batch.boxes), points, labels, drawn, is_drawn)
+    loss, iou = answer_loss(decoded, truth, stage, plain, is_ambiguous=False)
     figures = {}
     for name, rows in (("box_iou", is_drawn), ("corners_iou", ~is_drawn)):
         if rows.any():
@@ -134,48 +123,3 @@ def _click_inside(truth: Tensor, points: Tensor, generator: torch.Generator) -> 
     place = torch.multinomial(weight, 1, generator=generator).to(points.device)
     side = truth.shape[-1]
     return torch.stack([place % side, place // side], dim=2) * 4.0 + 1.5
-
-
-def _corrections(
-    model: ImageModel,
-    features: Features,
-    batch: Batch,
-    clicks: Decoded,
-    stage: JointStage,
-    plain: float,
-    generator: torch.Generator,
-) -> tuple[Tensor, float]:
-    """One or two more clicks on half of the clicked prompts, the earlier logits fed back."""
-    num_rows = len(clicks.logits)
-    device = clicks.logits.device
-    chosen = torch.randperm(num_rows, generator=generator)[: max(1, num_rows // 2)].to(device)
-    truth = batch.click_truth.flatten(0, 1)[chosen]
-    images = _images(batch.clicks)[chosen]
-    points = batch.clicks.flatten(0, 1)[chosen][:, None]
-    labels = torch.ones_like(points[..., 0])
-    top = clicks.predicted_iou[chosen, 1:].argmax(1) + 1
-    previous = clicks.logits.detach()[chosen, top]
-    loss = truth.new_zeros(())
-    iou = truth.new_zeros(())
-    rounds = 1 + int(torch.rand((), generator=generator) < 0.5)
-    for _ in range(rounds):
-        point, label = _next_clicks(previous, truth)
-        points, labels = torch.cat([points, point], 1), torch.cat([labels, label], 1)
-        has_mask = (torch.rand(len(chosen), generator=generator) < 0.75).to(device)
-        decoded = decode(model, features, images, points, labels, previous[:, None], has_mask)
-        masks = mask_loss(decoded.logits, truth, plain)
-        all_iou = mask_iou(decoded.logits, truth)
-        iou = all_iou[:, 0].mean()
-        loss = loss + masks[:, 0].mean() / rounds
-        loss = loss + stage.weight_candidates_box * _candidates(masks, stage) / rounds
-        loss = loss + stage.weight_iou * iou_loss(decoded.predicted_iou, all_iou) / rounds
-        previous = decoded.logits.detach()[:, 0]
-    return loss, iou.item()
-
-
-def _next_clicks(previous: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    predicted, actual = (previous > 0).cpu().numpy(), (truth > 0.5).cpu().numpy()
-    found = [correction(p, t) for p, t in zip(predicted, actual, strict=True)]
-    points = torch.tensor([[x * 4.0 + 1.5, y * 4.0 + 1.5] for x, y, _ in found])
-    labels = torch.tensor([[float(label)] for _, _, label in found])
-    return points[:, None].to(truth.device), labels.to(truth.device)

@@ -37,9 +37,12 @@ class JointStage:
         steps: optimiser steps.
         sizes: [progress, input size] pairs: the size from that share of the stage on.
         images, prompts: scenes a step and prompts a scene (half clicks, half boxes).
+        area_power: a target is asked for with a chance that goes as its area to this power.
         learning_rate: peak of the cosine schedule.
         ema: decay of the averaged weights, which are the ones exported.
         corrections_from: progress from which corrective clicks are trained as well.
+        coarse_masks: share of the correction rounds that begin with a coarse mask of the target
+            as mask input instead of the first click's answer.
         corners_only: share of the boxes that are not drawn as a mask input.
         weight_single_click: weight of token 0 for a single click.
         weight_candidates_box: weight of tokens 1 to 3 for boxes and corrections.
@@ -54,9 +57,11 @@ class JointStage:
     sizes: list[list[float]] = field(default_factory=lambda: [[0.0, 128], [0.2, 256]])
     images: int = 6
     prompts: int = 16
+    area_power: float = 0.5
     learning_rate: float = 8e-4
     ema: float = 0.998
     corrections_from: float = 0.3
+    coarse_masks: float = 0.2
     corners_only: float = 0.33
     weight_single_click: float = 0.3
     weight_candidates_box: float = 0.3

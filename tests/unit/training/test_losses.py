@@ -3,7 +3,15 @@ import math
 import pytest
 import torch
 
-from suresam.training.losses import contrastive_loss, iou_loss, mask_iou, mask_loss
+from suresam.training.forward import Decoded
+from suresam.training.losses import (
+    answer_loss,
+    contrastive_loss,
+    iou_loss,
+    mask_iou,
+    mask_loss,
+)
+from suresam.training.recipe import JointStage
 
 
 def test_a_certain_right_mask_costs_nothing_and_a_wrong_one_much():
@@ -62,3 +70,29 @@ def test_contrast_separates_objects_and_leaves_parts_of_one_object_alone():
     assert loss(apart) < 0.01
     assert loss(merged) > 7
     assert loss(parts) < 0.7
+
+
+def _answer(best: int) -> Decoded:
+    """Four tokens of which one has the target's mask and knows it, the others say the reverse."""
+    sign = torch.full((1, 4, 4, 4), -1.0)
+    sign[:, best] = 1
+    mask = torch.full((4, 4), -8.0)
+    mask[:2] = 8
+    iou = torch.full((1, 4), 0.01)
+    iou[:, best] = 0.99
+    return Decoded(sign * mask, iou)
+
+
+def test_an_ambiguous_click_may_be_answered_by_any_candidate_and_a_sure_prompt_by_token_0():
+    truth = torch.zeros(1, 4, 4)
+    truth[:, :2] = 1
+    cost = {
+        (best, is_ambiguous): answer_loss(
+            _answer(best), truth, JointStage(), 0.0, is_ambiguous=is_ambiguous
+        )[0].item()
+        for best in (0, 1, 3)
+        for is_ambiguous in (True, False)
+    }
+    assert cost[1, True] == pytest.approx(cost[3, True])
+    assert cost[1, True] < cost[0, True]
+    assert cost[0, False] < cost[1, False]
