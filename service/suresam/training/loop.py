@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from suresam.training.objective import Figures, encoder_objective, joint_objecti
 from suresam.training.pool import ScenePool
 from suresam.training.recipe import Recipe
 from suresam.training.replicas import Replicas
+from suresam.training.state import load_state, save_state
 
-STATE_FILE = "state.pt"
 _SAVE_EVERY_S = 120.0
 _WARM_UP = 0.03
 """Share of a stage over which the learning rate rises."""
@@ -128,9 +128,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write weights, average, optimiser and place in the schedule, all or nothing."""
-        path = self.run.state / STATE_FILE
-        partial = path.with_suffix(".partial")
-        torch.save(
+        save_state(
+            self.run.state,
             {
                 "recipe": self.run.recipe.to_dict(),
                 "seed": self.run.seed,
@@ -146,9 +145,8 @@ class Trainer:
                 "optimizer": self.optimizer.state_dict(),
                 "torch_rng": torch.get_rng_state(),
             },
-            partial,
+            self.step,
         )
-        partial.replace(path)
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """The model's state with the averaged weights in it, on the CPU."""
@@ -259,16 +257,12 @@ class Trainer:
         align_decoder(self.model, batch.pixels, torch.Generator().manual_seed(self.run.seed))
 
     def _restore(self) -> None:
-        path = self.run.state / STATE_FILE
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        except OSError as error:
-            raise CheckpointError(f"no training state to resume at {path}") from error
+        state = load_state(self.run.state, self.device)
         asked = {"recipe": self.run.recipe.to_dict(), "seed": self.run.seed,
                  "replicas": self.replicas.count}  # fmt: skip
         for name, value in asked.items():
             if state[name] != value:
-                raise CheckpointError(f"the state in {path} was made with another {name}")
+                raise CheckpointError(f"the state in {self.run.state} was made with another {name}")
         if state["stage"] != self.stage:
             self.stage = state["stage"]
             self._begin_stage()
