@@ -86,7 +86,7 @@ def decode(
         repeat_image=False,
         high_res_features=[level[image] for level in features.high_res],
     )
-    return Decoded(logits, predicted_iou)
+    return Decoded(logits.float(), predicted_iou.float())
 
 
 def image_of_rows(prompts: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The training loop: steps, schedule, averaged weights, saving and going on."""
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +14,21 @@ from torch import Tensor, nn
 
 from suresam.errors import CheckpointError
 from suresam.training.batches import draw_batch
+from suresam.training.feed import Drawn, Feed
 from suresam.training.forward import set_input_size
 from suresam.training.initialisation import align_decoder
 from suresam.training.objective import Figures, encoder_objective, joint_objective
 from suresam.training.pool import ScenePool
-from suresam.training.recipe import Recipe
+from suresam.training.recipe import EncoderStage, JointStage, Recipe
 from suresam.training.replicas import Replicas
 from suresam.training.state import load_state, save_state
 
 _SAVE_EVERY_S = 120.0
 _WARM_UP = 0.03
 """Share of a stage over which the learning rate rises."""
+
+_DRAWN_AHEAD = 8
+"""Batches drawn beside a GPU, each by its own thread."""
 
 
 class Reporter(Protocol):
@@ -86,6 +91,8 @@ class Trainer:
             self.stage = "joint"
             if run.init_from is None:
                 self._align()
+        self.feed_ahead = min(_DRAWN_AHEAD, os.cpu_count() or 1) if run.device != "cpu" else 0
+        self.feed = Feed(self._draw, self.device, 0)
         self._begin_stage()
         if run.resume:
             self._restore()
@@ -122,6 +129,7 @@ class Trainer:
                 if time.monotonic() - saved > _SAVE_EVERY_S:
                     self.save()
                     saved = time.monotonic()
+        self.feed.close()
         if self.replicas.rank == 0:
             self.save()
         return self.is_finished
@@ -157,26 +165,22 @@ class Trainer:
     def _take_step(
         self, progress: float, notes: Tensor, should_stop: Callable[[], bool], began: float
     ) -> Figures:
-        recipe, rank = self.run.recipe, self.replicas.rank
-        is_joint = self.stage == "joint"
-        stage = recipe.joint if is_joint else recipe.encoder
-        size = recipe.joint.size_at(progress) if is_joint else recipe.encoder.input_size
-        draw = [self.run.seed, int(is_joint), self.step, rank]
-        images = len(range(rank, stage.images, self.replicas.count))
-        prompts = recipe.joint.prompts if is_joint else 0
-        rng = np.random.default_rng(draw)
-        power = recipe.joint.area_power
-        batch = draw_batch(self.pool, size, images, prompts, rng, power).to(self.device)
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        recipe, rank, stage = self.run.recipe, self.replicas.rank, self._stage
+        batch, seed = self.feed.take(
+            self.step, lambda step: self._size_at(max(progress, self._step_progress(step)))
+        )
+        size = batch.pixels.shape[-1]
+        generator = torch.Generator().manual_seed(seed)
         set_input_size(self.model, size)
         self.gradient.zero_()
         pixels = recipe.contrast_pixels
-        if is_joint:
-            loss, figures = joint_objective(
-                self.model, batch, recipe.joint, pixels, progress, generator
-            )
-        else:
-            loss, figures = encoder_objective(self.model, batch, pixels, generator)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            if isinstance(stage, JointStage):
+                loss, figures = joint_objective(
+                    self.model, batch, stage, pixels, progress, generator
+                )
+            else:
+                loss, figures = encoder_objective(self.model, batch, pixels, generator)
         loss.backward()  # type: ignore[no-untyped-call]
         self.step += 1
         self.num_scenes_seen += stage.images
@@ -200,8 +204,7 @@ class Trainer:
     def _progress(self) -> float:
         """Share of the stage that is done, by steps or by the clock, whichever is further."""
         recipe, limit = self.run.recipe, self.run.max_minutes
-        stage = recipe.joint if self.stage == "joint" else recipe.encoder
-        progress = self.step / stage.steps if stage.steps else 1.0
+        progress = self._step_progress(self.step)
         if limit is not None:
             end = 60.0 * limit
             if self.stage == "encoder":
@@ -210,10 +213,32 @@ class Trainer:
             progress = max(progress, (self.seconds - self.stage_began) / span)
         return progress
 
+    def _step_progress(self, step: int) -> float:
+        return step / self._stage.steps if self._stage.steps else 1.0
+
+    def _size_at(self, progress: float) -> int:
+        stage = self._stage
+        return stage.size_at(progress) if isinstance(stage, JointStage) else stage.input_size
+
+    @property
+    def _stage(self) -> EncoderStage | JointStage:
+        return self.run.recipe.joint if self.stage == "joint" else self.run.recipe.encoder
+
+    def _draw(self, step: int, size: int) -> Drawn:
+        recipe, rank, stage = self.run.recipe, self.replicas.rank, self._stage
+        is_joint = isinstance(stage, JointStage)
+        rng = np.random.default_rng([self.run.seed, int(is_joint), step, rank])
+        images = len(range(rank, stage.images, self.replicas.count))
+        prompts, power = recipe.joint.prompts if is_joint else 0, recipe.joint.area_power
+        batch = draw_batch(self.pool, size, images, prompts, rng, power)
+        return Drawn(batch, int(rng.integers(2**62)))
+
     def _begin_stage(self) -> None:
         """Fresh optimiser, gradient and average for the parameters that the stage trains."""
         self.step = 0
         self.stage_began = self.seconds
+        self.feed.close()
+        self.feed = Feed(self._draw, self.device, self.feed_ahead)
         named = {
             name: parameter
             for name, parameter in self.model.named_parameters()
