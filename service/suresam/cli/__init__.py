@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from suresam.cli import bench, models, scenes, segment, serve, train
+from suresam.cli import bench, evaluate, models, scenes, segment, serve, train
 from suresam.errors import ConfigurationError, ServiceError
 from suresam.version import __version__
 
@@ -22,10 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"suresam {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, segment, models, train, scenes, bench):
+    for command in (serve, segment, models, train, evaluate, scenes, bench):
         command.add_parser(commands)
     try:
         options = parser.parse_args(arguments)
+        options.command_line = sys.argv[1:] if arguments is None else list(arguments)
         status: int = options.run(options)
     except ConfigurationError as error:
         print(f"suresam: {error}", file=sys.stderr)

@@ -31,8 +31,8 @@ def run_clicks(options: argparse.Namespace) -> int:
     from PIL import Image, UnidentifiedImageError
 
     from suresam.benchmarks.clicks import measure_clicks
-    from suresam.benchmarks.machine import describe_machine
     from suresam.benchmarks.server_process import ServerProcess
+    from suresam.machine import describe_machine
 
     if options.repeats < 1:
         raise ConfigurationError(f"--repeats={options.repeats} must be at least 1")

@@ -1,6 +1,11 @@
 """Pictures with exact masks, whoever made them: procedural scenes, label maps, COCO.
 
 Whatever trains or measures a model reads pictures through `dataset.Dataset` alone, so that a
-user's folder can stand wherever our own scenes do. Training and evaluation both need these
-readers, which is why they are a package of their own below them.
+user's folder can stand wherever our own scenes do; `open_dataset` finds the reader. Training and
+evaluation both need them, which is why they are a package of their own below both.
 """
+
+from suresam.datasets.dataset import Dataset, Example, Mask
+from suresam.datasets.opening import open_dataset
+
+__all__ = ["Dataset", "Example", "Mask", "open_dataset"]

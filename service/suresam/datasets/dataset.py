@@ -18,7 +18,8 @@ class Example:
         image_id: names the picture within its data set. Examples that share it show the same
             picture (several annotators), so they are resampled together.
         image: (H, W, 3) uint8 RGB, EXIF orientation applied.
-        masks: the marked things, each (H, W) bool and not empty; they may overlap.
+        masks: the marked things, at least one, each (H, W) bool and not empty; they may overlap.
+            Each is made anew when it is asked for: keep it rather than ask twice.
     """
 
     image_id: str
@@ -33,13 +34,18 @@ class Dataset(Protocol):
     def name(self) -> str:
         """What reports call it."""
 
+    @property
+    def image_ids(self) -> Sequence[str]:
+        """The `image_id` of every example in order, known without reading any picture."""
+
     def __len__(self) -> int:
-        """How many examples there are."""
+        """How many examples there are; at least one."""
 
     def __getitem__(self, index: int) -> Example:
         """Read one example.
 
         Raises:
-            InvalidImage: the picture or its masks cannot be read.
+            ConfigurationError: the picture or its masks cannot be read, or do not fit together;
+                the message names the file.
             IndexError: there are fewer examples.
         """

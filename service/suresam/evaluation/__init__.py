@@ -1,1 +1,6 @@
-"""How good a model's masks are, beside baselines that know nothing."""
+"""How good a model's masks are, beside baselines that know nothing.
+
+`targets` chooses what is asked of a data set, `questions` asks it of a `predictor` in every way,
+`measuring` keeps everybody's scores, `figures` makes means with intervals of them, and `run`,
+`table` and `files` report. The command is `suresam evaluate segmenter`; training calls `run` too.
+"""

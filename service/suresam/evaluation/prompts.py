@@ -8,14 +8,19 @@ Mask = NDArray[np.bool_]
 
 
 def choose_targets(
-    area: NDArray[np.int64], num_pixels: int, count: int, rng: np.random.Generator
+    area: NDArray[np.int64],
+    num_pixels: int,
+    count: int,
+    rng: np.random.Generator,
+    power: float = 0.5,
 ) -> NDArray[np.int64]:
-    """Draw targets, large ones more often (by the root of their area).
+    """Draw targets, large ones more often.
 
     Args:
         area: (T,) visible pixels of each target.
         num_pixels: pixels of the whole view.
         count: how many to draw; repeats only if there are fewer targets.
+        power: a target's chance goes as its area to this power; 0 treats all alike.
 
     Returns:
         (count,) indices of targets that cover 0.15 % to 95 % of the view; of all visible
@@ -24,7 +29,7 @@ def choose_targets(
     usable = np.flatnonzero((area >= 0.0015 * num_pixels) & (area <= 0.95 * num_pixels))
     if len(usable) == 0:
         usable = np.flatnonzero(area > 0)
-    weight = np.sqrt(area[usable].astype(np.float64))
+    weight = area[usable].astype(np.float64) ** power
     weight /= weight.sum()
     if len(usable) >= count:
         return np.asarray(rng.choice(usable, count, replace=False, p=weight))

@@ -1,35 +1,29 @@
 """What a finished training leaves behind: the weight file and the report about it."""
 
 import platform
-import subprocess
+import sys
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 from safetensors.torch import save_file
 from torch import Tensor
 
-from suresam.evaluation.held_out import (
-    SCENE_SIZE,
-    TARGETS_PER_SCENE,
-    held_out_examples,
-    measure,
-)
-from suresam.evaluation.pictures import contact_sheet
+from suresam.datasets.procedural import SCENE_SIZE, Scenes
+from suresam.evaluation.contestants import weights_contestant
+from suresam.evaluation.files import write_files
+from suresam.evaluation.run import describe, evaluate, flat_figures
+from suresam.evaluation.targets import usual_choice
+from suresam.machine import source_commit
 from suresam.scenes.scene import TEST_SEEDS
-from suresam.training.loop import Trainer, load_weights
+from suresam.training.loop import Trainer
 from suresam.training.pool import training_seed
-from suresam.training.predictor import ModelPredictor
 
 if TYPE_CHECKING:
     from suresam.training.segmenter import SegmenterOptions
 
-_PICTURED = 24
-"""Held-out scenes on the contact sheet."""
+HELD_OUT, CONTACT_SHEET = "held_out", "contact.png"
+"""In the state folder: the folder of the evaluation's files, and the best and worst answers."""
 
 
 def export_weights(weights: dict[str, Tensor], path: Path) -> None:
@@ -43,25 +37,23 @@ def export_weights(weights: dict[str, Tensor], path: Path) -> None:
 
 
 def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> dict[str, Any]:
-    """Measure the exported weights on held-out scenes; figures and circumstances, for JSON."""
+    """Measure the exported weights on held-out scenes; figures and circumstances, for JSON.
+
+    The evaluation's own files go into the state folder too.
+    """
     recipe = trainer.run.recipe
-    model = recipe.architecture.build()
-    load_weights(model, options.out)
-    predictor = ModelPredictor(model.to(device))
-    measured = measure(predictor, held_out_examples(options.held_out_scenes))
-    shown = held_out_examples(min(options.held_out_scenes, _PICTURED), per_scene=1)
-    sheet = contact_sheet(predictor, list(shown))
-    cv2.imwrite(str(options.state / "contact.png"), sheet[..., ::-1])
-    np.savez(
-        options.state / "held_out.npz", allow_pickle=False, discs=measured.discs, **measured.columns
-    )
-    content = options.out.read_bytes()
+    name = options.out.stem
+    contestant = weights_contestant(options.out, recipe.architecture, name, device)
+    scenes = Scenes(options.held_out_scenes)
+    choice = usual_choice(scenes, num_targets=None)
+    evaluation = evaluate(scenes, [contestant.predictor], choice, stream=sys.stderr, num_grabcuts=0)
+    told = describe(evaluation)
     first = training_seed(options.seed)
-    return {
+    report = {
         "config": options.config,
         "recipe": recipe.to_dict(),
         "seed": options.seed,
-        "commit": _commit(),
+        "commit": source_commit(),
         "data": {
             "kind": "procedural scenes, drawn by this package",
             "training_scene_seeds": [first, first + recipe.scenes],
@@ -69,7 +61,7 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
             "views_seen": trainer.num_scenes_seen,
             "held_out_scene_seeds": [TEST_SEEDS.start, TEST_SEEDS.start + options.held_out_scenes],
             "held_out_scene_size": SCENE_SIZE,
-            "targets_per_scene": TARGETS_PER_SCENE,
+            "targets_per_scene": choice.per_image,
         },
         "init_from": None if options.init_from is None else {
             "file": str(options.init_from),
@@ -81,26 +73,17 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
         "device": device,
         "processes": trainer.replicas.count,
         "machine": platform.platform(),
-        "num_parameters": sum(p.numel() for p in model.parameters()),
+        "num_parameters": contestant.predictor.backbone.num_parameters,
         "weights": {
             "file": str(options.out),
-            "size_bytes": len(content),
-            "sha256": sha256(content).hexdigest(),
+            "size_bytes": options.out.stat().st_size,
+            "sha256": contestant.sha256,
             "dtype": "float16",
         },
-        "figures": measured.figures(),
-        "versions": {
-            name: version(name) for name in ("torch", "sam2", "numpy", "opencv-python-headless")
-        } | {"python": platform.python_version()},
+        "figures": flat_figures(evaluation, name),
+        "versions": told["versions"],
     }  # fmt: skip
-
-
-def _commit() -> str:
-    """The commit that this package is run from, "unknown" outside a repository."""
-    git = which("git")
-    if git is None:
-        return "unknown"
-    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "--verify", "HEAD"]
-    # S603: nothing in the command comes from outside.
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return found.stdout.strip() if found.returncode == 0 else "unknown"
+    circumstances = {"machine": {"platform": platform.platform()}, "weights": report["weights"]}
+    write_files(evaluation, circumstances, options.state / HELD_OUT)
+    (options.state / HELD_OUT / f"contact-{name}.png").replace(options.state / CONTACT_SHEET)
+    return report

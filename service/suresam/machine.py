@@ -18,7 +18,7 @@ def describe_machine() -> dict[str, str]:
         "accelerator": device,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
-        "suresam": f"{__version__} ({_commit()})",
+        "suresam": f"{__version__} (commit {source_commit()})",
     }
 
 
@@ -31,12 +31,13 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
+def source_commit() -> str:
+    """The commit this package is run from, "-dirty" behind it if changed; "unknown" elsewhere."""
     command = ("git", "describe", "--always", "--dirty")
     try:
         told = subprocess.run(  # noqa: S603  (a fixed command)
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return "no commit known"
-    return f"commit {told.stdout.strip()}"
+        return "unknown"
+    return told.stdout.strip()

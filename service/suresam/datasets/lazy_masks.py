@@ -1,0 +1,32 @@
+"""Masks of a picture, made one at a time: a hundred of a large photograph would fill memory."""
+
+from collections.abc import Callable, Sequence
+from typing import overload
+
+from suresam.datasets.dataset import Mask
+
+
+class LazyMasks(Sequence[Mask]):
+    """A sequence of masks that calls `make` whenever one is asked for.
+
+    Args:
+        count: how many there are.
+        make: gives the mask of an index in [0, count).
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Mask]) -> None:
+        self._indices = range(count)
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Mask: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mask]: ...
+    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
+        if isinstance(index, slice):
+            chosen = self._indices[index]
+            return LazyMasks(len(chosen), lambda i: self._make(chosen[i]))
+        return self._make(self._indices[index])

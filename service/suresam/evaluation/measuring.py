@@ -1,0 +1,194 @@
+"""Asking models and baselines for the same targets, and keeping what everybody scored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suresam.domain import Rle
+from suresam.evaluation.baselines import (
+    RADII,
+    TOLERANCES,
+    ChosenSettings,
+    choose_settings,
+    discs,
+    filled_box,
+    flood_fills,
+)
+from suresam.evaluation.boundary import boundary_f
+from suresam.evaluation.grabcut import grabcut
+from suresam.evaluation.overlap import intersection_over_union
+from suresam.evaluation.predictor import Predictor
+from suresam.evaluation.prompts import central_click, tight_box
+from suresam.evaluation.questions import Asked, Score, ask_everything, coarse_mask
+from suresam.evaluation.targets import Picture, Target
+
+BASELINES = {
+    "disc_one_radius": "disc round the click, one radius",
+    "disc_best_of_three": "disc round the click, best of three radii",
+    "flood_one_tolerance": "colour flood fill, one tolerance",
+    "flood_best_of_three": "colour flood fill, best of three tolerances",
+    "filled_box": "filled box",
+    "grabcut": "GrabCut from the box",
+    "coarse_mask": "the coarse mask itself",
+}
+"""Baselines by name, in words, in the order of reports."""
+
+IOU, BOUNDARY_F, PREDICTED_IOU = range(3)
+"""Columns of `Scores`."""
+
+Scores = NDArray[np.float64]
+"""(N, 3): a row of `IOU`, `BOUNDARY_F` and `PREDICTED_IOU` for every target; NaN: not asked."""
+
+_NOT_ASKED = Score(float("nan"), float("nan"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """Which target a row of scores is about.
+
+    Attributes:
+        image_id: of its picture.
+        example, index: the data set holds it as `dataset[example].masks[index]`.
+        share: part of the picture that it covers.
+        click: pixel x, y of the first click.
+        box: tight, x1, y1, x2, y2 in pixels.
+    """
+
+    image_id: str
+    example: int
+    index: int
+    share: float
+    click: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """The raw outcome, N targets.
+
+    Attributes:
+        targets: what was asked for.
+        models: for every model, by question, its scores.
+        baselines: by the names of `BASELINES`, their scores; empty if they were left out.
+        settings: radii and tolerances that were chosen for the baselines.
+        shown: for every model its mask of `questions.CLICK_TOP` for every target.
+    """
+
+    targets: list[TargetRecord]
+    models: dict[str, dict[str, Scores]]
+    baselines: dict[str, Scores]
+    settings: dict[str, list[float]]
+    shown: dict[str, list[Rle]]
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The image of every target."""
+        return [target.image_id for target in self.targets]
+
+
+def measure(
+    predictors: Sequence[Predictor],
+    pictures: Iterable[Picture],
+    *,
+    with_baselines: bool = True,
+    grabcut_every: int | None = 1,
+) -> Measurements:
+    """Ask all predictors and baselines for all targets of all pictures.
+
+    Args:
+        predictors: with different names.
+        pictures: at least one.
+        with_baselines: whether to ask baselines too.
+        grabcut_every: ask GrabCut for every so-manieth target, as it is slow; None for never.
+    """
+    records: list[TargetRecord] = []
+    asked: dict[str, list[Asked]] = {predictor.name: [] for predictor in predictors}
+    floor = _Floor()
+    for picture in pictures:
+        for predictor in predictors:
+            asked[predictor.name] += ask_everything(predictor, picture)
+        for target in picture.targets:
+            record = _record(picture, target)
+            if with_baselines:
+                has_grabcut = grabcut_every is not None and len(records) % grabcut_every == 0
+                floor.add(picture.image, target.truth, record, has_grabcut)
+            records.append(record)
+    baselines, settings = floor.settle() if with_baselines else ({}, {})
+    return Measurements(
+        records,
+        {name: _by_question(rows) for name, rows in asked.items()},
+        baselines,
+        settings,
+        {name: [row.shown for row in rows] for name, rows in asked.items()},
+    )
+
+
+def _record(picture: Picture, target: Target) -> TargetRecord:
+    return TargetRecord(
+        picture.image_id,
+        target.example,
+        target.index,
+        target.share,
+        central_click(target.truth),
+        tight_box(target.truth),
+    )
+
+
+def _by_question(rows: list[Asked]) -> dict[str, Scores]:
+    names = list(rows[0].scores) if rows else []
+    return {name: np.array([row.scores[name] for row in rows], np.float64) for name in names}
+
+
+@dataclass(slots=True)
+class _Floor:
+    """Scores of the baselines, with every radius and tolerance until the best are known."""
+
+    discs: list[list[Score]] = field(default_factory=list)
+    floods: list[list[Score]] = field(default_factory=list)
+    fixed: dict[str, list[Score]] = field(
+        default_factory=lambda: {"filled_box": [], "grabcut": [], "coarse_mask": []}
+    )
+
+    def add(
+        self,
+        image: NDArray[np.uint8],
+        truth: NDArray[np.bool_],
+        record: TargetRecord,
+        has_grabcut: bool,
+    ) -> None:
+        def score(mask: NDArray[np.bool_]) -> Score:
+            return Score(intersection_over_union(mask, truth), boundary_f(mask, truth))
+
+        shape = (truth.shape[0], truth.shape[1])
+        self.discs.append([score(mask) for mask in discs(shape, record.click)])
+        self.floods.append([score(mask) for mask in flood_fills(image, record.click)])
+        self.fixed["filled_box"].append(score(filled_box(shape, record.box)))
+        self.fixed["grabcut"].append(
+            score(grabcut(image, record.box)) if has_grabcut else _NOT_ASKED
+        )
+        self.fixed["coarse_mask"].append(score(coarse_mask(truth)))
+
+    def settle(self) -> tuple[dict[str, Scores], dict[str, list[float]]]:
+        """Choose radii and tolerances; scores by the names of `BASELINES`, and the settings."""
+        scores: dict[str, Scores] = {}
+        settings: dict[str, list[float]] = {}
+        for one, three, rows, values in (
+            ("disc_one_radius", "disc_best_of_three", self.discs, RADII),
+            ("flood_one_tolerance", "flood_best_of_three", self.floods, TOLERANCES),
+        ):
+            table = np.array(rows, np.float64)  # (N, settings, 3)
+            chosen = choose_settings(table[..., IOU])
+            scores[one] = table[:, chosen.one]
+            scores[three] = _best_of(table, chosen)
+            settings[one] = [values[chosen.one]]
+            settings[three] = [values[i] for i in chosen.three]
+        scores |= {name: np.array(rows, np.float64) for name, rows in self.fixed.items()}
+        return {name: scores[name] for name in BASELINES}, settings
+
+
+def _best_of(table: NDArray[np.float64], chosen: ChosenSettings) -> Scores:
+    three = table[:, list(chosen.three)]
+    best = three[..., IOU].argmax(axis=1)
+    return np.asarray(three[np.arange(len(three)), best])

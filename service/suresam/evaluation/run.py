@@ -1,0 +1,188 @@
+"""One evaluation of segmenters: what was asked, what came out, and the report of it."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, TextIO
+
+from suresam.datasets import Dataset
+from suresam.errors import ConfigurationError
+from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.costs import Cost, measure_cost
+from suresam.evaluation.figures import ALL, Figures, compute_figures
+from suresam.evaluation.measuring import BASELINES, Measurements, measure
+from suresam.evaluation.predictor import BackbonePredictor
+from suresam.evaluation.progress import tell_progress
+from suresam.evaluation.questions import QUESTIONS
+from suresam.evaluation.targets import TargetChoice, chosen_pictures
+
+_DIGITS = 4
+_LIBRARIES = ("torch", "sam2", "numpy", "scipy", "opencv-python-headless", "pycocotools")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that one run found.
+
+    Attributes:
+        dataset: that was asked about.
+        choice: how its targets were drawn.
+        measured: scores of every target.
+        figures: with their intervals.
+        costs: of every model.
+    """
+
+    dataset: Dataset
+    choice: TargetChoice
+    measured: Measurements
+    figures: Figures
+    costs: dict[str, Cost]
+
+
+def evaluate(
+    dataset: Dataset,
+    predictors: Sequence[BackbonePredictor],
+    choice: TargetChoice,
+    *,
+    stream: TextIO,
+    with_baselines: bool = True,
+    num_grabcuts: int | None = None,
+) -> Evaluation:
+    """Measure models and baselines on the same targets of a data set.
+
+    Args:
+        dataset: with targets of the wanted size.
+        predictors: at least one, with different names, cheapest first.
+        choice: which targets.
+        stream: where progress is told.
+        with_baselines: whether to ask baselines too.
+        num_grabcuts: about how many targets GrabCut, which is slow, is asked for, spread over
+            all; None for every one.
+
+    Raises:
+        ConfigurationError: the data set has no such target, or cannot be read; two predictors
+            have one name.
+        NonFiniteOutput: a model answered with NaN or infinity.
+    """
+    if len({predictor.name for predictor in predictors}) < len(predictors):
+        names = ", ".join(predictor.name for predictor in predictors)
+        raise ConfigurationError(f"two models have one name: {names}")
+    total = _most_targets(dataset, choice)
+    costs: dict[str, Cost] = {}
+    first = next(chosen_pictures(dataset, choice))
+    for predictor in predictors:
+        costs[predictor.name] = measure_cost(predictor, first.image)
+    every = 1 if num_grabcuts is None else None
+    if num_grabcuts:
+        every = max(1, round(total / num_grabcuts))
+    measured = measure(
+        predictors,
+        tell_progress(chosen_pictures(dataset, choice), total, stream),
+        with_baselines=with_baselines,
+        grabcut_every=every,
+    )
+    return Evaluation(dataset, choice, measured, compute_figures(measured, choice.seed), costs)
+
+
+def _most_targets(dataset: Dataset, choice: TargetChoice) -> int:
+    num_images = len(set(dataset.image_ids))
+    if choice.num_images is not None:
+        num_images = min(num_images, choice.num_images)
+    drawn = num_images * choice.per_image
+    return drawn if choice.num_targets is None else min(drawn, choice.num_targets)
+
+
+def describe(evaluation: Evaluation) -> dict[str, Any]:
+    """The report, for JSON: figures with intervals by model, baseline and pair of models."""
+    figures, measured = evaluation.figures, evaluation.measured
+    names = list(measured.models)
+    return {
+        "dataset": {
+            "name": evaluation.dataset.name,
+            "num_examples": len(evaluation.dataset),
+            "num_images": len(set(evaluation.dataset.image_ids)),
+        },
+        "targets": asdict(evaluation.choice)
+        | {"num_measured": len(measured.targets), "images_measured": len(set(measured.image_ids))},
+        "intervals": {
+            "level": LEVEL,
+            "resamples": NUM_RESAMPLES,
+            "resampled": "images",
+            "seed": evaluation.choice.seed,
+        },
+        "models": {
+            name: {
+                "cost": _rounded(asdict(evaluation.costs[name])),
+                "rises_with_every_click": figures.rises_with_clicks(name),
+                "figures": _nested(figures, name),
+            }
+            for name in names
+        },
+        "differences": {
+            f"{other} - {names[0]}": {
+                "cost_ratio": _ratio(evaluation.costs[names[0]], evaluation.costs[other]),
+                "figures": _nested(figures, f"{other} - {names[0]}"),
+            }
+            for other in names[1:]
+        },
+        "baselines": {
+            name: {
+                "settings": measured.settings.get(name),
+                "figures": _nested(figures, name)[name],
+            }
+            for name in measured.baselines
+        },
+        "words": QUESTIONS | BASELINES,
+        "versions": {name: version(name) for name in _LIBRARIES}
+        | {"python": platform.python_version()},
+    }
+
+
+def flat_figures(evaluation: Evaluation, who: str) -> dict[str, float | int]:
+    """A model's figures and the baselines' as plain numbers, as manifests keep them.
+
+    Returns:
+        Mean IoU by the names of `QUESTIONS` and `BASELINES`, mean boundary F with
+        `_boundary_f` behind the name, and `num_targets` and `num_images`.
+    """
+    measured = evaluation.measured
+    flat: dict[str, float | int] = {
+        "num_targets": len(measured.targets),
+        "num_images": len(set(measured.image_ids)),
+    }
+    for row in evaluation.figures.rows:
+        if row.size != ALL or row.who not in (who, *measured.baselines):
+            continue
+        name = row.question if row.measure == "iou" else f"{row.question}_{row.measure}"
+        if row.estimate.value == row.estimate.value:  # what was not asked is left out
+            flat[name] = round(row.estimate.value, _DIGITS)
+    return flat
+
+
+def _nested(figures: Figures, who: str) -> dict[str, Any]:
+    """Question -> measure -> size -> estimate."""
+    nested: dict[str, Any] = {}
+    for row in figures.rows:
+        if row.who == who:
+            measures = nested.setdefault(row.question, {})
+            measures.setdefault(row.measure, {})[row.size] = _estimate(row.estimate)
+    return nested
+
+
+def _estimate(estimate: Estimate) -> dict[str, float | int | None]:
+    return _rounded(asdict(estimate))
+
+
+def _ratio(small: Cost, large: Cost) -> dict[str, float | int | None]:
+    """How many times the first model's cost, by the names of `Cost`."""
+    one, other = asdict(small), asdict(large)
+    return _rounded({name: other[name] / one[name] if one[name] else float("nan") for name in one})
+
+
+def _rounded(values: dict[str, float | int]) -> dict[str, float | int | None]:
+    """For JSON, which knows no NaN."""
+    return {
+        name: value if isinstance(value, int) else None if value != value else round(value, _DIGITS)
+        for name, value in values.items()
+    }
