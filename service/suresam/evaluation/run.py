@@ -134,9 +134,13 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
             for name in measured.baselines
         },
         "words": QUESTIONS | BASELINES,
-        "versions": {name: version(name) for name in _LIBRARIES}
-        | {"python": platform.python_version()},
+        "versions": library_versions(),
     }
+
+
+def library_versions() -> dict[str, str]:
+    """Of what models and measurements are made with, and of Python."""
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
 
 
 def flat_figures(evaluation: Evaluation, who: str) -> dict[str, float | int]:

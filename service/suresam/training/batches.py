@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from suresam.evaluation.prompts import choose_targets, loose_box, random_click
-from suresam.scenes.scene import Scene
 from suresam.segmentation.transforms import MEAN, STD
-from suresam.training.pool import ScenePool
+from suresam.training.pool import PoolEntry, ScenePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Batch:
     Attributes:
         pixels: (B, 3, S, S) float32, normalised.
         leaves: (B, S, S) int64, the leaf at every pixel.
-        leaf_object: (B, 256) int64, the object of every leaf.
+        leaf_object: (B, 256) int64, the object of every leaf, negative if nobody labelled it.
         clicks: (B, C, 2) float32 x, y in input pixels.
         click_truth: (B, C, S/4, S/4) float32, the share of each low-resolution pixel inside.
         boxes: (B, K, 4) float32 xyxy in input pixels.
@@ -50,7 +49,12 @@ def normalise(images: NDArray[np.uint8]) -> Tensor:
 
 
 def draw_batch(
-    pool: ScenePool, size: int, images: int, prompts: int, rng: np.random.Generator
+    pool: ScenePool,
+    size: int,
+    images: int,
+    prompts: int,
+    rng: np.random.Generator,
+    area_power: float = 0.5,
 ) -> Batch:
     """Draw views of random scenes and prompts on them.
 
@@ -58,20 +62,21 @@ def draw_batch(
         size: side of the views in pixels, at most the pool's; smaller views are a reduced
             scene or a crop in native resolution, half of the time each.
         prompts: prompts a view, the first half clicks, the rest boxes; 0 for none.
+        area_power: see `choose_targets`.
     """
     num_clicks = prompts // 2
-    views: list[Scene] = []
+    views: list[PoolEntry] = []
     clicks: list[tuple[int, int]] = []
     boxes: list[tuple[float, float, float, float]] = []
     click_truth: list[NDArray[Any]] = []
     box_truth: list[NDArray[Any]] = []
-    for index in rng.integers(len(pool), size=images):
-        view = _view(pool.scene(int(index)), size, rng)
+    for index in pool.draw(images, rng):
+        view = _view(pool.entry(int(index)), size, rng)
         views.append(view)
         if not prompts:
             continue
         area = view.targets @ np.bincount(view.leaves.ravel(), minlength=256)
-        for k, target in enumerate(choose_targets(area, size * size, prompts, rng)):
+        for k, target in enumerate(choose_targets(area, size * size, prompts, rng, area_power)):
             mask = view.mask(int(target))
             low_res = cv2.resize(
                 mask.astype(np.float32), (size // 4, size // 4), interpolation=cv2.INTER_AREA
@@ -98,9 +103,9 @@ def draw_batch(
     )
 
 
-def _view(scene: Scene, size: int, rng: np.random.Generator) -> Scene:
-    image: NDArray[Any] = scene.image
-    leaves: NDArray[Any] = scene.leaves
+def _view(entry: PoolEntry, size: int, rng: np.random.Generator) -> PoolEntry:
+    image: NDArray[Any] = entry.image
+    leaves: NDArray[Any] = entry.leaves
     full = image.shape[0]
     if size < full:
         if rng.random() < 0.5:
@@ -110,6 +115,10 @@ def _view(scene: Scene, size: int, rng: np.random.Generator) -> Scene:
             top, left = rng.integers(0, full - size + 1, 2)
             image = image[top : top + size, left : left + size]
             leaves = leaves[top : top + size, left : left + size]
+        area = entry.targets @ np.bincount(leaves.ravel(), minlength=256)
+        if area.max() < 0.0015 * size * size:  # a user need not label every pixel
+            window = _window_with_target(entry, size, rng)
+            image, leaves = entry.image[window], entry.leaves[window]
     if rng.random() < 0.5:
         image, leaves = image[:, ::-1], leaves[:, ::-1]
     if rng.random() < 0.15:
@@ -119,10 +128,21 @@ def _view(scene: Scene, size: int, rng: np.random.Generator) -> Scene:
     if rng.random() < 0.1:
         grey = image.mean(axis=2, keepdims=True).astype(np.uint8)
         image = np.repeat(grey, 3, axis=2)
-    return Scene(
+    return PoolEntry(
         np.ascontiguousarray(image, np.uint8),
         np.ascontiguousarray(leaves),
-        scene.leaf_object,
-        scene.targets,
-        scene.levels,
+        entry.leaf_object,
+        entry.targets,
+        entry.levels,
     )
+
+
+def _window_with_target(
+    entry: PoolEntry, size: int, rng: np.random.Generator
+) -> tuple[slice, slice]:
+    """A crop round a random pixel of a random target."""
+    places = np.flatnonzero(entry.mask(int(rng.integers(len(entry.targets)))))
+    middle = divmod(int(rng.choice(places)), entry.leaves.shape[1])
+    last = entry.leaves.shape[0] - size
+    top, left = (int(np.clip(place - size // 2, 0, last)) for place in middle)
+    return slice(top, top + size), slice(left, left + size)

@@ -102,7 +102,7 @@ def contrastive_loss(
     Args:
         features: (B, C, h, w) float.
         leaves: (B, S, S) int64; S a multiple of h.
-        leaf_object: (B, 256) int64.
+        leaf_object: (B, 256) int64, negative where nobody labelled the leaf.
         count: pixels an image.
         generator: source of the draw, on the CPU.
 
@@ -126,6 +126,7 @@ def contrastive_loss(
     similarity = _CONTRAST * unit @ unit.transpose(1, 2)
     alike = leaf[:, :, None] == leaf[:, None, :]
     alike &= ~torch.eye(count, dtype=torch.bool, device=alike.device)
+    alike &= (owner >= 0)[:, :, None]  # what nobody labelled may be many things
     apart = owner[:, :, None] != owner[:, None, :]
 
     def mean_of(loss: Tensor, pairs: Tensor) -> Tensor:

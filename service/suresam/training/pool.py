@@ -1,52 +1,101 @@
-"""Scenes drawn once and kept in memory-mapped files, so that training never waits for them."""
+"""Pictures with exact masks made ready once, in memory-mapped files, for batches to be cut from."""
 
 import json
-import multiprocessing
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from suresam.errors import ConfigurationError
-from suresam.scenes.scene import SCENES_PER_SEED, TRAINING_SEEDS, Scene, draw_scene
-from suresam.scenes.targets import MAX_TARGETS
+from suresam.scenes.scene import SCENES_PER_SEED, TRAINING_SEEDS
 
-_CHUNK = 25
-_COMPLETE = "complete.json"
+POOL_FILE = "pool.json"
+"""What a pool's folder holds, as its sources describe it; see `filling`."""
+
+ARRAYS = ("image", "leaves", "leaf_object", "targets", "levels")
+STATUS = "status"
+"""Names of the files; `status` says of every row whether it is one of the following."""
+
+WAITING, USABLE, EMPTY = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolEntry:
+    """A square picture, the surfaces in it and the masks they make up.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB.
+        leaves: (S, S) uint8, the smallest labelled surface at every pixel.
+        leaf_object: (256,) int16, the object that every leaf belongs to; negative if nobody said,
+            and then the leaf may hold many things.
+        targets: (T, 256) bool, for every target the leaves that make it up.
+        levels: (T,) int8: 0 part of an object, 1 object, 2 group of touching objects.
+    """
+
+    image: NDArray[np.uint8]
+    leaves: NDArray[np.uint8]
+    leaf_object: NDArray[np.int16]
+    targets: NDArray[np.bool_]
+    levels: NDArray[np.int8]
+
+    def mask(self, target: int) -> NDArray[np.bool_]:
+        """The exact visible mask of one target, (S, S) bool."""
+        return np.asarray(self.targets[target][self.leaves])
 
 
 class ScenePool:
-    """Scenes of consecutive seeds, read from the files that `draw_pool` wrote."""
+    """Scenes and annotated pictures, read from the files that `filling.fill_pool` wrote.
+
+    Args of the constructor: `folder` is a finished pool. Entries are numbered through over all
+    its sources, what has no usable mask left out.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._image = np.load(folder / "image.npy", mmap_mode="r")
-        self._leaves = np.load(folder / "leaves.npy", mmap_mode="r")
-        self._leaf_object = np.load(folder / "leaf_object.npy", mmap_mode="r")
-        self._targets = np.load(folder / "targets.npy", mmap_mode="r")
-        self._levels = np.load(folder / "levels.npy", mmap_mode="r")
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+        self._image, self._leaves = arrays["image"], arrays["leaves"]
+        self._leaf_object, self._targets = arrays["leaf_object"], arrays["targets"]
+        self._levels = arrays["levels"]
+        is_usable = np.load(folder / f"{STATUS}.npy") == USABLE
+        self._rows = np.flatnonzero(is_usable)
+        sources = json.loads((folder / POOL_FILE).read_text())["sources"]
+        kinds = groupby(sources, key=lambda source: str(source["kind"]))
+        ends = np.cumsum([0] + [sum(source["count"] for source in group) for _, group in kinds])
+        bounds = [int(bound) for bound in np.searchsorted(self._rows, ends)]
+        parts = (range(a, b) for a, b in pairwise(bounds))
+        self._parts = [part for part in parts if part]
 
     def __len__(self) -> int:
-        return int(self._image.shape[0])
+        return len(self._rows)
 
     @property
     def size(self) -> int:
-        """Side of every scene in pixels."""
+        """Side of every picture in pixels."""
         return int(self._image.shape[1])
 
-    def scene(self, index: int) -> Scene:
-        """One scene as it was drawn; its arrays are the caller's own."""
-        levels = np.array(self._levels[index])
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Numbers of random entries, (count,).
+
+        If there are both, scenes and a user's pictures come equally often: a hundred pictures
+        would be lost among thousands of scenes.
+        """
+        if len(self._parts) == 1:
+            return rng.integers(len(self), size=count)
+        chosen = [self._parts[kind] for kind in rng.integers(len(self._parts), size=count)]
+        return np.array([rng.integers(part.start, part.stop) for part in chosen])
+
+    def entry(self, index: int) -> PoolEntry:
+        """One entry; its arrays are the caller's own."""
+        row = self._rows[index]
+        levels = np.array(self._levels[row])
         is_used = levels >= 0
-        targets = np.unpackbits(self._targets[index], axis=1)[is_used].astype(np.bool_)
-        return Scene(
-            image=np.array(self._image[index]),
-            leaves=np.array(self._leaves[index]),
-            leaf_object=np.array(self._leaf_object[index]),
+        targets = np.unpackbits(self._targets[row], axis=1)[is_used].astype(np.bool_)
+        return PoolEntry(
+            image=np.array(self._image[row]),
+            leaves=np.array(self._leaves[row]),
+            leaf_object=np.array(self._leaf_object[row]),
             targets=targets,
             levels=levels[is_used],
         )
@@ -63,75 +112,3 @@ def training_seed(seed: int) -> int:
     if not 0 <= seed < limit:
         raise ConfigurationError(f"seed {seed} lies outside 0..{limit - 1}")
     return first
-
-
-def draw_pool(
-    folder: Path,
-    first_seed: int,
-    count: int,
-    size: int,
-    workers: int,
-    progress: Callable[[int], None] = lambda done: None,
-) -> ScenePool:
-    """Draw the scenes `first_seed` to `first_seed + count - 1`, or open them if they are there.
-
-    Args:
-        folder: where the files go; made if absent. An unfinished pool is drawn again.
-        size: side in pixels.
-        workers: processes that draw.
-        progress: called with the number of scenes done so far.
-
-    Raises:
-        ConfigurationError: if the folder holds a finished pool of other scenes, or `count`
-            is outside 1..1,000,000.
-    """
-    if not 1 <= count <= SCENES_PER_SEED:
-        raise ConfigurationError(f"{count} scenes asked for; must be 1..{SCENES_PER_SEED}")
-    wanted = {"first_seed": first_seed, "count": count, "size": size}
-    marker = folder / _COMPLETE
-    if marker.exists():
-        found = json.loads(marker.read_text())
-        if found != wanted:
-            raise ConfigurationError(f"{folder} holds other scenes: {found}, wanted {wanted}")
-        return ScenePool(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-        "image": (np.uint8, (count, size, size, 3)),
-        "leaves": (np.uint8, (count, size, size)),
-        "leaf_object": (np.uint8, (count, 256)),
-        "targets": (np.uint8, (count, MAX_TARGETS, 32)),
-        "levels": (np.int8, (count, MAX_TARGETS)),
-    }
-    for name, (dtype, shape) in shapes.items():
-        open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape).flush()
-    chunks = [(str(folder), first_seed, a, min(a + _CHUNK, count), size)
-              for a in range(0, count, _CHUNK)]  # fmt: skip
-    if workers <= 1:
-        for chunk in chunks:
-            _draw_chunk(chunk)
-            progress(chunk[3])
-    else:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawn) as executor:
-            for chunk, _ in zip(chunks, executor.map(_draw_chunk, chunks), strict=True):
-                progress(chunk[3])
-    marker.write_text(json.dumps(wanted))
-    return ScenePool(folder)
-
-
-def _draw_chunk(chunk: tuple[str, int, int, int, int]) -> None:
-    cv2.setNumThreads(1)  # the processes share the cores already
-    folder, first_seed, start, stop, size = chunk
-    files: dict[str, NDArray[np.generic]] = {
-        name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r+")
-        for name in ("image", "leaves", "leaf_object", "targets", "levels")
-    }
-    for index in range(start, stop):
-        scene = draw_scene(first_seed + index, size)
-        used = len(scene.levels)
-        files["image"][index] = scene.image
-        files["leaves"][index] = scene.leaves
-        files["leaf_object"][index] = scene.leaf_object
-        files["targets"][index, :used] = np.packbits(scene.targets, axis=1)
-        files["levels"][index] = -1
-        files["levels"][index, :used] = scene.levels

@@ -3,15 +3,20 @@
 import json
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
-from suresam.training.objective import Figures
+if TYPE_CHECKING:
+    from suresam.training.objective import Figures
+
+LOG_FILE = "log.jsonl"
 
 _LINE_EVERY_S = 20.0
 _SMOOTHING = 0.96
 _NOT_AVERAGED = ("minutes", "input_size")
+_STEPS = "{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
+_COUNT = "{desc} {n_fmt}/{total_fmt}|{bar}| {elapsed}<{remaining}"
 
 
 class ProgressReporter:
@@ -30,7 +35,7 @@ class ProgressReporter:
         self._bar: tqdm[Any] | None = None
         self._written = float("-inf")
 
-    def step(self, stage: str, step: int, progress: float, figures: Figures) -> None:
+    def step(self, stage: str, step: int, progress: float, figures: "Figures") -> None:
         """Take in one step; shows the running means when it is time."""
         if stage != self._stage:
             self._stage, self._means = stage, {}
@@ -41,10 +46,37 @@ class ProgressReporter:
             keep = 0.0 if name in _NOT_AVERAGED else min(_SMOOTHING, (step - 1) / step)
             self._means[name] = keep * before + (1 - keep) * value
         if self._is_terminal:
-            self._draw_bar(progress)
+            bar = self._bar_of(stage, 1000, _STEPS)
+            bar.set_postfix_str(_summary(self._means), refresh=False)
+            bar.update(round(1000 * min(progress, 1.0)) - bar.n)
         if time.monotonic() - self._written >= _LINE_EVERY_S:
             self._written = time.monotonic()
-            self._write(step, progress)
+            self.log({"stage": stage, "step": step, "progress": progress, **self._means})
+            if not self._is_terminal:
+                minutes = self._means.get("minutes", 0.0)
+                told = f"{stage} {step} {progress:.1%} {minutes:.1f} min"
+                self.note(f"{told} {_summary(self._means)}")
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Take in how many things are done of a work that is no training step.
+
+        Args:
+            what: its name, such as "scenes".
+        """
+        if self._is_terminal:
+            bar = self._bar_of(what, total, _COUNT)
+            bar.update(done - bar.n)
+            if done == total:
+                self.close()
+        elif done == total or (done and time.monotonic() - self._written >= _LINE_EVERY_S):
+            self._written = time.monotonic()
+            self.note(f"{what} {done} of {total}")
+
+    def log(self, entry: dict[str, str | int | float]) -> None:
+        """Append one JSON object to the log, numbers rounded to four decimals."""
+        rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}
+        with self._log.open("a") as log:
+            log.write(json.dumps(rounded) + "\n")
 
     def note(self, text: str) -> None:
         """One line that is not about a step."""
@@ -59,30 +91,13 @@ class ProgressReporter:
             self._bar.close()
             self._bar = None
 
-    def _draw_bar(self, progress: float) -> None:
+    def _bar_of(self, what: str, total: int, form: str) -> "tqdm[Any]":
         if self._bar is None:
-            self._bar = tqdm(
-                total=1000,
-                desc=self._stage,
-                file=self._stream,
-                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}",
-            )
-        bar = self._bar
-        bar.set_postfix_str(self._summary(), refresh=False)
-        bar.update(round(1000 * min(progress, 1.0)) - bar.n)
+            self._bar = tqdm(total=total, desc=what, file=self._stream, bar_format=form)
+        return self._bar
 
-    def _summary(self) -> str:
-        return " ".join(
-            f"{name}={value:.3f}"
-            for name, value in self._means.items()
-            if name not in _NOT_AVERAGED
-        )
 
-    def _write(self, step: int, progress: float) -> None:
-        entry = {"stage": self._stage, "step": step, "progress": round(progress, 4)}
-        entry.update({name: round(value, 4) for name, value in self._means.items()})
-        with self._log.open("a") as log:
-            log.write(json.dumps(entry) + "\n")
-        if not self._is_terminal:
-            minutes = self._means.get("minutes", 0.0)
-            self.note(f"{self._stage} {step} {progress:.1%} {minutes:.1f} min {self._summary()}")
+def _summary(means: dict[str, float]) -> str:
+    return " ".join(
+        f"{name}={value:.3f}" for name, value in means.items() if name not in _NOT_AVERAGED
+    )

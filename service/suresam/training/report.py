@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from suresam.datasets.procedural import SCENE_SIZE, Scenes
-from suresam.evaluation.contestants import weights_contestant
+from suresam.datasets.procedural import NUM_SCENES, SCENE_SIZE, Scenes
+from suresam.evaluation.contestants import Contestant, weights_contestant
 from suresam.evaluation.files import write_files
-from suresam.evaluation.run import describe, evaluate, flat_figures
+from suresam.evaluation.run import evaluate, flat_figures, library_versions
 from suresam.evaluation.targets import usual_choice
 from suresam.machine import source_commit
 from suresam.scenes.scene import TEST_SEEDS
@@ -37,31 +37,27 @@ def export_weights(weights: dict[str, Tensor], path: Path) -> None:
 
 
 def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> dict[str, Any]:
-    """Measure the exported weights on held-out scenes; figures and circumstances, for JSON.
+    """Figures of the exported weights on held-out scenes, and circumstances, for JSON.
 
-    The evaluation's own files go into the state folder too.
+    The evaluation's own files go into the state folder too. Where there are no scenes to train
+    or to measure on, there are no figures: somebody else measures.
     """
     recipe = trainer.run.recipe
-    name = options.out.stem
-    contestant = weights_contestant(options.out, recipe.architecture, name, device)
-    scenes = Scenes(options.held_out_scenes)
-    choice = usual_choice(scenes, num_targets=None)
-    evaluation = evaluate(scenes, [contestant.predictor], choice, stream=sys.stderr, num_grabcuts=0)
-    told = describe(evaluation)
+    contestant = weights_contestant(options.out, recipe.architecture, options.out.stem, device)
+    figures = _measure(options, contestant) if recipe.scenes and options.held_out_scenes else {}
     first = training_seed(options.seed)
-    report = {
+    return {
         "config": options.config,
         "recipe": recipe.to_dict(),
         "seed": options.seed,
         "commit": source_commit(),
         "data": {
-            "kind": "procedural scenes, drawn by this package",
+            "scenes": recipe.scenes,
             "training_scene_seeds": [first, first + recipe.scenes],
             "scene_size": recipe.scene_size,
             "views_seen": trainer.num_scenes_seen,
-            "held_out_scene_seeds": [TEST_SEEDS.start, TEST_SEEDS.start + options.held_out_scenes],
+            "held_out_scene_seeds": [TEST_SEEDS.start, TEST_SEEDS.start + NUM_SCENES],
             "held_out_scene_size": SCENE_SIZE,
-            "targets_per_scene": choice.per_image,
         },
         "init_from": None if options.init_from is None else {
             "file": str(options.init_from),
@@ -80,10 +76,20 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
             "sha256": contestant.sha256,
             "dtype": "float16",
         },
-        "figures": flat_figures(evaluation, name),
-        "versions": told["versions"],
+        "figures": figures,
+        "versions": library_versions(),
     }  # fmt: skip
-    circumstances = {"machine": {"platform": platform.platform()}, "weights": report["weights"]}
-    write_files(evaluation, circumstances, options.state / HELD_OUT)
-    (options.state / HELD_OUT / f"contact-{name}.png").replace(options.state / CONTACT_SHEET)
-    return report
+
+
+def _measure(options: "SegmenterOptions", contestant: Contestant) -> dict[str, float | int]:
+    scenes = Scenes(options.held_out_scenes)
+    choice = usual_choice(scenes, num_targets=None)
+    evaluation = evaluate(scenes, [contestant.predictor], choice, stream=sys.stderr, num_grabcuts=0)
+    name, folder = contestant.manifest.name, options.state / HELD_OUT
+    circumstances = {
+        "machine": {"platform": platform.platform()},
+        "weights": {name: {"file": str(options.out), "sha256": contestant.sha256}},
+    }
+    write_files(evaluation, circumstances, folder)
+    (folder / f"contact-{name}.png").replace(options.state / CONTACT_SHEET)
+    return flat_figures(evaluation, name)

@@ -16,5 +16,5 @@ def test_a_missing_extra_is_one_line_and_exit_2(tmp_path):
         [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert told.returncode == 2
-    assert told.stderr.startswith("suresam: training needs scipy")
+    assert told.stderr.startswith("suresam: this command needs scipy")
     assert told.stderr.count("\n") == 1

@@ -1,11 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from suresam.training.pool import draw_pool
+from suresam.training.filling import fill_pool
 from suresam.training.recipe import Recipe
+from suresam.training.scene_source import SceneSource
 
 TINY = {
     "architecture": {
@@ -50,5 +53,27 @@ def tiny_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def tiny_pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
-    draw_pool(folder, first_seed=0, count=6, size=128, workers=1)
+    fill_pool(folder, [SceneSource(first_seed=0, count=6, size=128)], workers=1)
     return folder
+
+
+@pytest.fixture
+def label_maps(tmp_path: Path) -> Callable[[dict[str, list[np.ndarray]]], Path]:
+    """Writes a folder of pictures with one or more label maps each, and gives its path.
+
+    The pictures are of one colour, whose blue counts them from 0.
+    """
+
+    def write(maps: dict[str, list[np.ndarray]]) -> Path:
+        folder = tmp_path / "pictures"
+        (folder / "images").mkdir(parents=True)
+        (folder / "segments").mkdir()
+        for number, (image_id, annotators) in enumerate(maps.items()):
+            image = np.full((*annotators[0].shape, 3), (200, 100, number), np.uint8)
+            Image.fromarray(image).save(folder / "images" / f"{image_id}.png")
+            for k, labels in enumerate(annotators):
+                path = folder / "segments" / f"{image_id}_{k}.png"
+                Image.fromarray(labels.astype(np.uint8)).save(path)
+        return folder
+
+    return write

@@ -72,6 +72,23 @@ def test_contrast_separates_objects_and_leaves_parts_of_one_object_alone():
     assert loss(parts) < 0.7
 
 
+def test_unlabelled_pixels_are_pushed_from_objects_but_not_pulled_together():
+    leaves = torch.zeros(1, 16, 16, dtype=torch.int64)
+    leaves[:, 8:] = 1
+    owner = torch.zeros(1, 256, dtype=torch.int64)
+    owner[0, 1] = 3
+    features = torch.zeros(1, 2, 4, 4)
+    features[:, 0, 2:] = 1  # the object's pixels are alike; the rest is two opposite things
+    features[:, 1, :2, :2], features[:, 1, :2, 2:] = 1, -1
+
+    def loss(first_owner: int) -> float:
+        owner[0, 0] = first_owner
+        generator = torch.Generator().manual_seed(0)
+        return contrastive_loss(features, leaves, owner, 16, generator).item()
+
+    assert loss(-1) < loss(0)
+
+
 def _answer(best: int) -> Decoded:
     """Four tokens of which one has the target's mask and knows it, the others say the reverse."""
     sign = torch.full((1, 4, 4, 4), -1.0)

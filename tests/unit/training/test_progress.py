@@ -32,3 +32,33 @@ def test_a_bar_on_a_terminal(tmp_path):
     reporter.close()
     assert "encoder  50%" in out.getvalue()
     assert "loss=2.000" in out.getvalue()
+
+
+def test_counted_work_is_told_in_lines_every_now_and_then_and_at_its_end(tmp_path):
+    out = io.StringIO()
+    reporter = ProgressReporter(out, tmp_path / "log.jsonl")
+    for done in range(0, 101, 25):
+        reporter.count("pictures prepared", done, 100)
+    assert out.getvalue().splitlines() == [
+        "pictures prepared 25 of 100",
+        "pictures prepared 100 of 100",
+    ]
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_counted_work_has_a_bar_of_its_own_on_a_terminal(tmp_path):
+    out = Terminal()
+    reporter = ProgressReporter(out, tmp_path / "log.jsonl")
+    reporter.count("scenes drawn", 50, 100)
+    reporter.count("scenes drawn", 100, 100)
+    reporter.step("encoder", 1, 0.5, {"loss": 2.0})
+    reporter.close()
+    assert "scenes drawn 100/100" in out.getvalue()
+    assert "encoder  50%" in out.getvalue()
+
+
+def test_other_entries_join_the_log_rounded(tmp_path):
+    reporter = ProgressReporter(io.StringIO(), tmp_path / "log.jsonl")
+    reporter.log({"stage": "joint", "step": 3, "held_out_top_iou": 0.123456})
+    [line] = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"stage": "joint", "step": 3, "held_out_top_iou": 0.1235}

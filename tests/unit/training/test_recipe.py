@@ -14,8 +14,8 @@ def test_shipped_recipes_load_and_survive_a_round_trip(name):
 
 def test_the_large_model_is_the_small_one_at_a_larger_size():
     small, large = load_recipe("demo-small").architecture, load_recipe("demo-large").architecture
-    assert (small.input_size, large.input_size) == (256, 384)
-    assert {**small.to_dict(), "input_size": 384} == large.to_dict()
+    assert (small.input_size, large.input_size) == (256, 512)
+    assert {**small.to_dict(), "input_size": 512} == large.to_dict()
 
 
 def test_a_file_is_read_like_a_shipped_name(tmp_path, tiny_recipe):

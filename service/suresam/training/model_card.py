@@ -1,0 +1,138 @@
+"""The model card of a family: what it was made of and how good it is, as Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from suresam.segmentation.manifests import ModelManifest
+from suresam.training.family_plan import FamilyPlan
+
+BEGIN = "<!-- written by `suresam train family`: begin -->"
+END = "<!-- written by `suresam train family`: end -->"
+"""What stands between these lines is replaced; everything else is a person's and stays."""
+
+_SHOWN = (
+    "click_top", "click_best_of_three", "two_clicks", "three_clicks", "four_clicks", "six_clicks",
+    "box", "box_corners_only", "box_and_click", "coarse_mask_and_click",
+)  # fmt: skip
+
+Report = Mapping[str, Any]
+
+
+def write_card(
+    path: Path,
+    plan: FamilyPlan,
+    manifests: Sequence[ModelManifest],
+    reports: Sequence[Report],
+    machine: Mapping[str, str],
+) -> None:
+    """Write the card, or bring the marked part of one that is there up to date.
+
+    Args:
+        path: Markdown file; its folder is made if absent.
+        manifests: of the members, with their provenance.
+        reports: `evaluation.describe` of every data set.
+        machine: on which costs were measured.
+    """
+    made = "\n".join(_lines(plan, manifests, reports, machine))
+    marked = f"{BEGIN}\n{made}\n{END}"
+    text = path.read_text() if path.exists() else f"# {plan.name}\n\n{BEGIN}\n{END}\n"
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        before, after = text.rstrip() + "\n\n", "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(before + marked + after)
+
+
+def _lines(
+    plan: FamilyPlan,
+    manifests: Sequence[ModelManifest],
+    reports: Sequence[Report],
+    machine: Mapping[str, str],
+) -> Iterable[str]:
+    names = [manifest.name for manifest in manifests]
+    yield plan.description
+    yield ""
+    yield f"Licence: {plan.licence}. Measured on: {', '.join(machine.values())}."
+    yield ""
+    yield "## How it was trained"
+    yield ""
+    yield from _table(["", *names], _training_rows(manifests))
+    for report in reports:
+        yield ""
+        yield from _report_lines(report, names)
+
+
+def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
+    def row(title: str, value: Any) -> list[str]:
+        return [title, *(str(value(m.architecture, m.provenance)) for m in manifests)]
+
+    yield row("input, px", lambda a, p: a.input_size)
+    yield row("parameters", lambda a, p: f"{p['num_parameters']:,}")
+    yield row("training, h", lambda a, p: p["training_hours"])
+    yield row("joint steps", lambda a, p: f"{p['joint_steps']:,}")
+    yield row("views seen", lambda a, p: f"{p['data']['views_seen']:,}")
+    yield row(
+        "started from", lambda a, p: Path((p["init_from"] or {"file": "nothing"})["file"]).stem
+    )
+    yield row("seed", lambda a, p: p["seed"])
+    yield row("device", lambda a, p: f"{p['device']}, {p['processes']} processes")
+    yield row("commit", lambda a, p: p["commit"][:12])
+
+
+def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
+    targets, intervals = report["targets"], report["intervals"]
+    level = f"{100 * intervals['level']:.0f} %"
+    yield f"## On {report['dataset']['name']}"
+    yield ""
+    yield (
+        f"{targets['num_measured']} targets of {targets['images_measured']} pictures, each at "
+        f"least {100 * targets['min_share']:g} % of its picture. Mean IoU with {level} "
+        f"intervals by resampling pictures."
+    )
+    yield ""
+    pairs = list(report["differences"])
+    columns: dict[str, Report] = {
+        **{name: report["models"][name]["figures"] for name in names},
+        **{pair: report["differences"][pair]["figures"] for pair in pairs},
+    }
+    yield from _table(
+        ["mean IoU", *columns],
+        (
+            [report["words"][question],
+             *(_interval(figures[question]["iou"]["all"]) for figures in columns.values())]
+            for question in _SHOWN
+        ),
+    )  # fmt: skip
+    yield ""
+    yield from _table(["cost, times the first member's", *pairs], _cost_rows(report, pairs))
+    if report["baselines"]:
+        yield ""
+        yield from _table(
+            ["baseline (settings chosen on these very targets)", "mean IoU"],
+            (
+                [report["words"][name], _interval(baseline["figures"]["iou"]["all"])]
+                for name, baseline in report["baselines"].items()
+            ),
+        )
+
+
+def _cost_rows(report: Report, pairs: Sequence[str]) -> Iterable[list[str]]:
+    ratios = [report["differences"][pair]["cost_ratio"] for pair in pairs]
+    for name, title in (("encode_ms", "encode, time"), ("encode_gflops", "encode, arithmetic"),
+                        ("decode_ms", "decode, time")):  # fmt: skip
+        yield [title, *(f"{ratio[name]:.1f}" for ratio in ratios)]
+
+
+def _interval(estimate: Report) -> str:
+    if estimate["value"] is None:
+        return "-"
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield "| " + " | ".join(heading) + " |"
+    yield "|" + "---|" * len(heading)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"

@@ -1,0 +1,97 @@
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suresam import Segmenter
+from suresam.errors import ConfigurationError
+from suresam.segmentation.manifests import load_family
+from suresam.training.family import FamilyOptions, train_family
+
+
+@pytest.fixture
+def options(tmp_path: Path, tiny_recipe) -> FamilyOptions:
+    for name, size in (("little", 128), ("big", 256)):
+        values = tiny_recipe.to_dict()
+        values["scene_size"] = values["architecture"]["input_size"] = size
+        values["joint"]["sizes"] = [[0.0, size]]
+        (tmp_path / f"{name}.json").write_text(json.dumps(values))
+    plan = {
+        "name": "pair",
+        "description": "Two models that know nothing yet.",
+        "licence": "MIT",
+        "members": [
+            {"name": "pair-little", "recipe": str(tmp_path / "little.json"), "share": 0.5},
+            {"name": "pair-big", "recipe": str(tmp_path / "big.json"), "share": 0.5,
+             "init_from": "pair-little"},
+        ],
+    }  # fmt: skip
+    path = tmp_path / "pair.json"
+    path.write_text(json.dumps(plan))
+    return FamilyOptions(
+        plan=str(path),
+        hours=0.001,
+        out=tmp_path / "models",
+        card=tmp_path / "card.md",
+        state=tmp_path / "state",
+        device="cpu",
+        targets=4,
+    )
+
+
+def test_one_command_trains_measures_installs_and_the_result_serves(options):
+    assert train_family(options, io.StringIO())
+    family = load_family(str(options.out / "families" / "pair.json"))
+    little, big = family.members
+    assert (little.name, big.name) == ("pair-little", "pair-big")
+    assert big.provenance["init_from"]["sha256"] == little.sha256
+    assert little.provenance["seed"] + 1 == big.provenance["seed"]
+    figures = big.provenance["figures"]["scenes:250"]
+    assert figures["num_targets"] == 4
+    assert 0 <= figures["click_top"] <= figures["click_best_of_three"] <= 1
+    card = options.card.read_text()
+    assert "Two models that know nothing yet." in card
+    assert "| started from | nothing | pair-little |" in card
+    assert f"{figures['box']:.3f} [" in card
+    evaluated = json.loads((options.state / "evaluations/scenes:250/report.json").read_text())
+    assert evaluated["weights"]["pair-big"]["sha256"] == big.sha256
+    segmenter = Segmenter(str(options.out / "families" / "pair.json"), "large", device="cpu")
+    answer = segmenter.segment(np.zeros((40, 50, 3), np.uint8), points=[(20, 20)])
+    assert answer.masks.shape == (3, 40, 50)
+
+
+def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_done_again(
+    options, monkeypatch
+):
+    def fail(*args: object, **more: object) -> None:
+        raise RuntimeError("the machine went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("suresam.training.family.evaluate", fail)
+        with pytest.raises(RuntimeError, match="went away"):
+            train_family(options, io.StringIO())
+    assert not options.out.exists()
+    assert not options.card.exists()
+    weights = options.state / "pair-big.safetensors"
+    before = weights.stat().st_mtime_ns
+    told = io.StringIO()
+    assert train_family(options, told)
+    assert weights.stat().st_mtime_ns == before
+    assert "training" not in told.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hours": 0.0}, "--hours must be positive, got 0"),
+        ({"datasets": ("nowhere",)}, "nowhere"),
+        ({"plan": "nobody"}, "no such family plan: nobody"),
+    ],
+)
+def test_a_mistake_is_told_before_the_training(options, changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        train_family(replace(options, **changes), io.StringIO())
+    assert not options.state.exists()
