@@ -16,8 +16,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "scenes",
         help="draw procedural scenes to look at",
         description="Draw the pictures that the demo family learns from. DIR gets images/, "
-        "segments/ (parts and objects as label maps, so it is a data set for `train --data` and "
-        "`evaluate`) and contact.png with the first 24 scenes.",
+        "segments/ (parts and objects as label maps: a data set for `train --data`, or with "
+        "`--split test` for `evaluate`) and contact.png with the first 24 scenes.",
     )
     add = parser.add_argument
     add("--out", required=True, type=Path, metavar="DIR", help="folder to write")

@@ -31,7 +31,8 @@ class Arrangement:
 
     Attributes:
         leaves: (S, S) uint8, the piece at every pixel; a piece lies in the same masks throughout.
-        leaf_object: (256,) int16, the number of the smallest mask that holds each piece;
+        leaf_object: (256,) int16, the number of the smallest mask that holds each piece and
+            is no part of another, so that the loss does not push parts from their whole;
             `UNLABELLED` where there is none.
         targets: (T, 256) bool, for every mask of at least `LEAST_TARGET` the pieces that make it
             up, no two alike, the largest first; T may be 0.
@@ -116,9 +117,10 @@ def _described(leaves: NDArray[np.uint8], held: NDArray[np.bool_]) -> Arrangemen
     leaf_object = np.full(256, UNLABELLED, np.int16)
     levels = np.full(len(masks), _OBJECT, np.int8)
     for number, mask in enumerate(masks):
-        leaf_object[mask] = number  # the largest come first, so the smallest has the last word
         # No two are alike, so a mask all of whose leaves are in a larger one is its part.
         if any(not (mask & ~larger).any() for larger in masks[:number]):
             levels[number] = _PART
+        else:
+            leaf_object[mask] = number  # the largest come first: the smaller has the last word
     is_target = areas[order] >= LEAST_TARGET * leaves.size
     return Arrangement(leaves, leaf_object, masks[is_target], levels[is_target])

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from suresam.datasets import open_dataset
-from suresam.errors import ConfigurationError
+from suresam.errors import CheckpointError, ConfigurationError
 from suresam.evaluation.contestants import Contestant, weights_contestant
 from suresam.evaluation.files import write_files
 from suresam.evaluation.run import Evaluation, describe, evaluate, flat_figures
-from suresam.evaluation.targets import usual_choice
+from suresam.evaluation.targets import TargetChoice, usual_choice
 from suresam.machine import describe_machine
 from suresam.segmentation.manifests import ModelManifest, load_family, write_manifest
 from suresam.segmentation.sam2 import choose_device
+from suresam.segmentation.weights import file_sha256
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
-from suresam.training.model_card import write_card
+from suresam.training.model_card import card_text
+from suresam.training.pool import training_seed
 from suresam.training.recipe import load_recipe
-from suresam.training.segmenter import SegmenterOptions, train_segmenter
+from suresam.training.segmenter import REPORT_FILE, SegmenterOptions, train_segmenter
 from suresam.training.state import has_state
+from suresam.training.stopping import Stopped, StopRequests
 
 SCENES = "scenes"
 """Held-out scenes, which every family is measured on."""
@@ -65,7 +68,7 @@ class FamilyOptions:
 
 
 def train_family(options: FamilyOptions, stream: TextIO) -> bool:
-    """Train, measure and install every member; what a stopped run has done is not done again.
+    """Train, measure and install every member; what a stopped run has trained is kept.
 
     Args:
         stream: where progress is told.
@@ -78,14 +81,17 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
         CheckpointError: the state belongs to another run.
     """
     plan = load_family_plan(options.plan)
-    if not options.hours > 0:
-        raise ConfigurationError(f"--hours must be positive, got {options.hours:g}")
-    for name in options.datasets:
-        open_dataset(name)  # a mistake in its name is told now, not after hours
+    _check(options, plan)
     for number, member in enumerate(plan.members):
         if not _train_member(options, member, options.seed + number, stream):
             return False
-    evaluations = [_measure(options, plan, name, stream) for name in (SCENES, *options.datasets)]
+    try:
+        with StopRequests():
+            names = (SCENES, *options.datasets)
+            evaluations = [_measure(options, plan, name, stream) for name in names]
+    except Stopped:
+        print("stopped while measuring; the same command measures again", file=stream)
+        return False
     install_family(options, plan, evaluations)
     print(f"installed {plan.name} in {options.out}, its card is {options.card}", file=stream)
     return True
@@ -96,24 +102,56 @@ def install_family(
 ) -> None:
     """Put weights, manifests, the family's file and the card in their places.
 
+    All files are made and read back beside their places first.
+
     Args:
         evaluations: of all members, the one on scenes first.
     """
-    options.out.mkdir(parents=True, exist_ok=True)
+    prepared = options.state / "prepared"
+    (prepared / "families").mkdir(parents=True, exist_ok=True)
     manifests = [_manifest(options, plan, member, evaluations) for member in plan.members]
     for manifest in manifests:
-        shutil.copyfile(_weights(options, manifest.name), options.out / manifest.weights)
-        write_manifest(manifest, options.out)
-    families = options.out / "families"
-    families.mkdir(exist_ok=True)
+        shutil.copyfile(_weights(options, manifest.name), prepared / manifest.weights)
+        write_manifest(manifest, prepared)
     members = [member.name for member in plan.members]
     file = {"name": plan.name, "description": plan.description, "members": members}
-    path = families / f"{plan.name}.json"
-    path.write_text(json.dumps(file, indent=2) + "\n")
-    load_family(str(path), options.out)  # what was written is what serving will read
-    write_card(
-        options.card, plan, manifests, [describe(e) for e in evaluations], describe_machine()
-    )
+    family = Path("families") / f"{plan.name}.json"
+    (prepared / family).write_text(json.dumps(file, indent=2) + "\n")
+    load_family(str(prepared / family), prepared)  # what serving will read
+    reports = [describe(evaluation) for evaluation in evaluations]
+    card = options.card.read_text() if options.card.exists() else None
+    text = card_text(card, plan, manifests, reports, describe_machine())
+    names = [Path(name) for m in manifests for name in (m.weights, f"{m.name}.json")]
+    for name in (*names, family):
+        (prepared / name).replace(_beside(options.out / name))
+    for name in (*names, family):
+        _beside(options.out / name).replace(options.out / name)
+    options.card.write_text(text)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
+    """Tell mistakes before the hours of training, not after them."""
+    if not options.hours > 0:
+        raise ConfigurationError(f"--hours must be positive, got {options.hours:g}")
+    recipes = [load_recipe(member.recipe) for member in plan.members]
+    widths = {recipe.architecture.d_model for recipe in recipes}
+    if len(widths) > 1:
+        raise ConfigurationError(f"members of {plan.name} differ in d_model: {sorted(widths)}")
+    for number in range(len(recipes)):
+        training_seed(options.seed + number)
+    names = [dataset.name for dataset in map(open_dataset, (SCENES, *options.datasets))]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"two data sets have one name: {', '.join(names)}")
+    TargetChoice(num_targets=options.targets)
+    try:
+        for folder in (options.state, options.out / "families", options.card.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def _weights(options: FamilyOptions, member: str) -> Path:
@@ -123,15 +161,18 @@ def _weights(options: FamilyOptions, member: str) -> Path:
 def _train_member(options: FamilyOptions, member: MemberPlan, seed: int, stream: TextIO) -> bool:
     folder = options.state / member.name
     weights = _weights(options, member.name)
-    if weights.exists() and (folder / "report.json").exists():
+    minutes = 60 * options.hours * member.share
+    before = None if member.init_from is None else _weights(options, member.init_from)
+    if weights.exists() and (folder / REPORT_FILE).exists():
+        _check_report(folder, member, seed, minutes, before)
         return True
     print(f"training {member.name}", file=stream)
     segmenter = SegmenterOptions(
         config=member.recipe,
         out=weights,
-        init_from=None if member.init_from is None else _weights(options, member.init_from),
+        init_from=before,
         seed=seed,
-        max_minutes=60 * options.hours * member.share,
+        max_minutes=minutes,
         state=folder,
         resume=has_state(folder),
         scenes=options.scenes,
@@ -146,6 +187,26 @@ def _train_member(options: FamilyOptions, member: MemberPlan, seed: int, stream:
     return True
 
 
+def _check_report(
+    folder: Path, member: MemberPlan, seed: int, minutes: float, before: Path | None
+) -> None:
+    """Refuse to take a finished member of another run for this one's."""
+    report = json.loads((folder / REPORT_FILE).read_text())
+    recipe = load_recipe(member.recipe).to_dict() | {"scenes": report["recipe"]["scenes"]}
+    started = None if report["init_from"] is None else report["init_from"]["sha256"]
+    found = {
+        "recipe": report["recipe"] == recipe,
+        "seed": report["seed"] == seed,
+        "hours": report["max_minutes"] == minutes,
+        "starting weights": started == (None if before is None else file_sha256(before)),
+    }
+    for name, is_same in found.items():
+        if not is_same:
+            raise CheckpointError(
+                f"{folder} holds a training with another {name}: choose another --state"
+            )
+
+
 def _contestants(options: FamilyOptions, plan: FamilyPlan) -> list[Contestant]:
     device = choose_device(options.device)
     return [
@@ -154,6 +215,7 @@ def _contestants(options: FamilyOptions, plan: FamilyPlan) -> list[Contestant]:
             load_recipe(member.recipe).architecture,
             member.name,
             device,
+            box_as_mask_input=plan.box_as_mask_input,
         )
         for member in plan.members
     ]
@@ -183,7 +245,7 @@ def _manifest(
 ) -> ModelManifest:
     weights = _weights(options, member.name)
     [contestant] = (c for c in _contestants(options, plan) if c.manifest.name == member.name)
-    report = json.loads((options.state / member.name / "report.json").read_text())
+    report = json.loads((options.state / member.name / REPORT_FILE).read_text())
     report["figures"] = {e.dataset.name: flat_figures(e, member.name) for e in evaluations}
     return ModelManifest(
         name=member.name,

@@ -16,33 +16,36 @@ _SHOWN = (
     "box", "box_corners_only", "box_and_click", "coarse_mask_and_click",
 )  # fmt: skip
 
+_AGREEMENT = {
+    "pearson": "predicted against true IoU, Pearson",
+    "mean_signed_error": "mean of predicted minus true IoU",
+}
+
 Report = Mapping[str, Any]
 
 
-def write_card(
-    path: Path,
+def card_text(
+    card: str | None,
     plan: FamilyPlan,
     manifests: Sequence[ModelManifest],
     reports: Sequence[Report],
     machine: Mapping[str, str],
-) -> None:
-    """Write the card, or bring the marked part of one that is there up to date.
+) -> str:
+    """A card, or one that is there with its marked part brought up to date.
 
     Args:
-        path: Markdown file; its folder is made if absent.
+        card: the text that is there, or None.
         manifests: of the members, with their provenance.
         reports: `evaluation.describe` of every data set.
         machine: on which costs were measured.
     """
     made = "\n".join(_lines(plan, manifests, reports, machine))
-    marked = f"{BEGIN}\n{made}\n{END}"
-    text = path.read_text() if path.exists() else f"# {plan.name}\n\n{BEGIN}\n{END}\n"
+    text = f"# {plan.name}\n\n{BEGIN}\n{END}\n" if card is None else card
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         before, after = text.rstrip() + "\n\n", "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(before + marked + after)
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
 
 
 def _lines(
@@ -76,9 +79,16 @@ def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
     yield row(
         "started from", lambda a, p: Path((p["init_from"] or {"file": "nothing"})["file"]).stem
     )
+    yield row("training scenes", lambda a, p: f"{p['recipe']['scenes']:,}")
+    yield row("scene seeds", lambda a, p: "from {:,} to {:,}".format(*_scene_seeds(p)))
     yield row("seed", lambda a, p: p["seed"])
-    yield row("device", lambda a, p: f"{p['device']}, {p['processes']} processes")
-    yield row("commit", lambda a, p: p["commit"][:12])
+    yield row("machine", lambda a, p: f"{p['device']}, {p['processes']} processes, {p['machine']}")
+    yield row("commit", lambda a, p: p["commit"])
+
+
+def _scene_seeds(provenance: Mapping[str, Any]) -> tuple[int, int]:
+    first, end = provenance["data"]["training_scene_seeds"]
+    return first, end - 1
 
 
 def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
@@ -106,6 +116,15 @@ def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
         ),
     )  # fmt: skip
     yield ""
+    yield from _table(
+        ["one click, highest predicted IoU", *names],
+        (
+            [title, *(_interval(report["models"][name]["figures"]["click_top"][measure]["all"])
+                      for name in names)]
+            for measure, title in _AGREEMENT.items()
+        ),
+    )  # fmt: skip
+    yield ""
     yield from _table(["cost, times the first member's", *pairs], _cost_rows(report, pairs))
     if report["baselines"]:
         yield ""
@@ -128,6 +147,8 @@ def _cost_rows(report: Report, pairs: Sequence[str]) -> Iterable[list[str]]:
 def _interval(estimate: Report) -> str:
     if estimate["value"] is None:
         return "-"
+    if estimate["low"] is None:  # a single picture
+        return f"{estimate['value']:.3f}"
     return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
 
 

@@ -1,6 +1,7 @@
 """Telling how training goes: a bar on a terminal, plain lines elsewhere, and a JSON-lines log."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -42,6 +43,8 @@ class ProgressReporter:
             self._written = float("-inf")
             self.close()
         for name, value in figures.items():
+            if not math.isfinite(value):  # the loop leaves such a step out as well
+                continue
             before = self._means.get(name, value)
             keep = 0.0 if name in _NOT_AVERAGED else min(_SMOOTHING, (step - 1) / step)
             self._means[name] = keep * before + (1 - keep) * value

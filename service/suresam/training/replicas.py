@@ -71,7 +71,12 @@ class StartedReplicas:
                 args=(rank, self._count, place, self._target, self._args),
                 daemon=True,
             )
-            process.start()
+            # Started with SIGINT ignored: Ctrl-C reaches the whole group, and rank 0 decides.
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                process.start()
+            finally:
+                signal.signal(signal.SIGINT, before)
             self._processes.append(process)
         self._replicas = Replicas(0, self._count, place)
         return self._replicas

@@ -9,6 +9,7 @@ from typing import TextIO
 from suresam.datasets import Dataset
 from suresam.datasets.procedural import NUM_SCENES, Scenes
 from suresam.errors import ConfigurationError
+from suresam.evaluation.questions import QUESTIONS
 from suresam.scenes.scene import CALIBRATION_SEEDS
 from suresam.segmentation.sam2 import choose_device
 from suresam.training.curves import CURVES_FILE, check_matplotlib, draw_curves, read_log
@@ -26,6 +27,11 @@ from suresam.training.stopping import Stopped, StopRequests
 from suresam.training.user_data import UserData, open_user_data
 from suresam.training.user_report import report_pictures
 from suresam.training.watch import Watch
+
+REPORT_FILE = "report.json"
+
+_TOLD = ("click_top", "click_best_of_three", "three_clicks", "box")
+"""Figures that are printed at the end; the report has them all."""
 
 _WATCHED = 20
 """Held-out pictures on every contact sheet, 2 targets each in the figures beside it."""
@@ -256,15 +262,17 @@ def _finish(
     reporter: ProgressReporter,
 ) -> None:
     export_weights(trainer.averaged_weights(), options.out)
-    reporter.note(f"wrote {options.out}; measuring it on held-out scenes")
+    reporter.note(f"wrote {options.out}")
     report = write_report(options, trainer, device)
     if data is not None:
         architecture = trainer.run.recipe.architecture
         folder = options.state / "held_out_pictures"
         report["pictures"] = report_pictures(data, options.out, architecture, device, folder)
-    (options.state / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (options.state / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n")
     reporter.note(f"{options.out} has {report['weights']['size_bytes']} bytes")
-    reporter.note(json.dumps(report["figures"]))
+    for name in _TOLD:
+        if name in report["figures"]:
+            reporter.note(f"{QUESTIONS[name]}: mean IoU {report['figures'][name]:.3f}")
     if data is not None:
         told = report["pictures"]["figures"] or report["pictures"]["reason"]
         reporter.note(f"held-out pictures: {json.dumps(told)}")

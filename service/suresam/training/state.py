@@ -32,10 +32,12 @@ def save_state(folder: Path, state: dict[str, Any], step: int) -> None:
     torch.save(state, buffer)
     content = buffer.getbuffer()
     digest = sha256(content).hexdigest()
+    known = set(_parts_of(folder))
     names = []
     for number, start in enumerate(range(0, len(content), PART_BYTES)):
         name = f"state-{step:07d}-{digest[:8]}-{number:03d}.part"
-        (folder / name).write_bytes(content[start : start + PART_BYTES])
+        if name not in known:  # the same step of the same training, saved twice
+            (folder / name).write_bytes(content[start : start + PART_BYTES])
         names.append(name)
     partial = (folder / MARKER).with_suffix(".partial")
     partial.write_text(json.dumps({"step": step, "parts": names, "sha256": digest}, indent=2))
@@ -43,6 +45,15 @@ def save_state(folder: Path, state: dict[str, Any], step: int) -> None:
     for old in folder.glob("state-*.part"):
         if old.name not in names:
             old.unlink()
+
+
+def _parts_of(folder: Path) -> list[str]:
+    """The parts of the complete state in a folder, none if there is none."""
+    try:
+        parts: list[str] = json.loads((folder / MARKER).read_text())["parts"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return parts
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any]:

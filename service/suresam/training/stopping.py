@@ -9,8 +9,11 @@ from typing import Any
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Stopped(Exception):
-    """Somebody asked to stop, and it was done at once."""
+class Stopped(BaseException):
+    """Somebody asked to stop, and it was done at once.
+
+    Like `KeyboardInterrupt` no `Exception`, as it may be raised inside any library.
+    """
 
 
 class StopRequests:

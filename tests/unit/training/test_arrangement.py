@@ -34,11 +34,11 @@ def test_masks_come_out_as_they_went_in_the_largest_first():
     assert np.array_equal(found[1], right)
 
 
-def test_a_mask_inside_another_is_its_part_and_owns_its_leaf():
+def test_a_mask_inside_another_is_its_part_and_of_the_same_object():
     whole, part = columns(0, 6), columns(1, 3)
     found = arrange([part, whole], 8)
     assert found.levels.tolist() == [1, 0]
-    assert found.leaf_object[found.leaves[0]].tolist() == [0, 1, 1, 0, 0, 0, -1, -1]
+    assert found.leaf_object[found.leaves[0]].tolist() == [0, 0, 0, 0, 0, 0, -1, -1]
 
 
 def test_what_the_parts_leave_over_of_their_whole_is_a_leaf_of_the_whole():
@@ -86,12 +86,13 @@ def test_masks_that_partition_a_picture_still_do_at_another_size():
     assert (found.targets.sum(axis=0) <= 1).all()
 
 
-def test_a_mask_too_small_to_ask_for_is_a_leaf_with_an_object_of_its_own():
+def test_a_mask_too_small_to_ask_for_is_a_leaf_of_its_whole():
     whole, speck = columns(0, 128, 128), columns(0, 0, 128)
     speck[10:13, 10:14] = True  # 12 of 16384 pixels: under 0.1 %, over 0.03 %
     found = arrange([whole, speck], 128)
     assert len(found.targets) == 1
-    assert found.leaf_object[found.leaves[11, 11]] == 1
+    assert found.leaves[11, 11] != found.leaves[50, 50]
+    assert found.leaf_object[found.leaves[11, 11]] == 0
 
 
 def test_of_more_masks_than_there_are_leaves_the_largest_stay_exact():

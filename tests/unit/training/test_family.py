@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from suresam import Segmenter
-from suresam.errors import ConfigurationError
+from suresam.errors import CheckpointError, ConfigurationError
 from suresam.segmentation.manifests import load_family
 from suresam.training.family import FamilyOptions, train_family
 
@@ -73,7 +73,7 @@ def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_don
         patch.setattr("suresam.training.family.evaluate", fail)
         with pytest.raises(RuntimeError, match="went away"):
             train_family(options, io.StringIO())
-    assert not options.out.exists()
+    assert [path for path in options.out.rglob("*") if path.is_file()] == []
     assert not options.card.exists()
     weights = options.state / "pair-big.safetensors"
     before = weights.stat().st_mtime_ns
@@ -81,6 +81,8 @@ def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_don
     assert train_family(options, told)
     assert weights.stat().st_mtime_ns == before
     assert "training" not in told.getvalue()
+    with pytest.raises(CheckpointError, match="holds a training with another hours"):
+        train_family(replace(options, hours=0.002), told)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +91,11 @@ def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_don
         ({"hours": 0.0}, "--hours must be positive, got 0"),
         ({"datasets": ("nowhere",)}, "nowhere"),
         ({"plan": "nobody"}, "no such family plan: nobody"),
+        ({"seed": 999}, "seed 1000 lies outside 0..999"),
+        ({"targets": 0}, "at least 1 target"),
     ],
 )
 def test_a_mistake_is_told_before_the_training(options, changes, message):
     with pytest.raises(ConfigurationError, match=message):
         train_family(replace(options, **changes), io.StringIO())
-    assert not options.state.exists()
+    assert not list(options.state.rglob("*.safetensors"))

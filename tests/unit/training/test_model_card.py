@@ -5,7 +5,7 @@ import pytest
 from suresam.segmentation.architecture import Architecture
 from suresam.segmentation.manifests import ModelManifest
 from suresam.training.family_plan import FamilyPlan
-from suresam.training.model_card import BEGIN, END, write_card
+from suresam.training.model_card import BEGIN, END, card_text
 
 NAMES = ("a", "b")
 QUESTIONS = (
@@ -16,7 +16,9 @@ QUESTIONS = (
 
 def _figures(value):
     estimate = {"value": value, "low": value - 0.02, "high": value + 0.02}
-    return {question: {"iou": {"all": estimate}} for question in QUESTIONS}
+    figures = {question: {"iou": {"all": estimate}} for question in QUESTIONS}
+    figures["click_top"] |= {"pearson": {"all": estimate}, "mean_signed_error": {"all": estimate}}
+    return figures
 
 
 REPORT = {
@@ -38,7 +40,9 @@ REPORT = {
 def _manifest(name: str) -> ModelManifest:
     provenance = {
         "num_parameters": 1_400_000, "training_hours": 1.5, "joint_steps": 2000, "seed": 3,
-        "data": {"views_seen": 16000}, "device": "cpu", "processes": 2, "commit": "abc" * 10,
+        "data": {"views_seen": 16000, "training_scene_seeds": [3_000_000, 3_005_000]},
+        "recipe": {"scenes": 5000}, "machine": "M 1", "device": "cpu", "processes": 2,
+        "commit": "abc" * 10,
         "init_from": None if name == "a" else {"file": "runs/x/a.safetensors"},
     }  # fmt: skip
     return ModelManifest(
@@ -48,7 +52,7 @@ def _manifest(name: str) -> ModelManifest:
 
 @pytest.fixture
 def write(tmp_path: Path):
-    path = tmp_path / "docs" / "card.md"
+    path = tmp_path / "card.md"
     plan = FamilyPlan.model_validate(
         {
             "name": "pair", "description": "Two models.", "licence": "MIT",
@@ -58,7 +62,9 @@ def write(tmp_path: Path):
     )  # fmt: skip
 
     def write() -> str:
-        write_card(path, plan, [_manifest(n) for n in NAMES], [REPORT], {"processor": "P 9"})
+        before = path.read_text() if path.exists() else None
+        manifests = [_manifest(name) for name in NAMES]
+        path.write_text(card_text(before, plan, manifests, [REPORT], {"processor": "P 9"}))
         return path.read_text()
 
     return path, write
@@ -71,6 +77,7 @@ def test_a_new_card_tells_training_figures_with_intervals_costs_and_baselines(wr
     assert "Two models." in text
     assert "| training, h | 1.5 | 1.5 |" in text
     assert "| started from | nothing | a |" in text
+    assert "| scene seeds | from 3,000,000 to 3,004,999 |" in text
     assert "| box | 0.500 [0.480, 0.520] | 0.600 [0.580, 0.620] | 0.100 [0.080, 0.120] |" in text
     assert "| encode, time | 3.9 |" in text
     assert "| GrabCut | - |" in text
@@ -79,7 +86,6 @@ def test_a_new_card_tells_training_figures_with_intervals_costs_and_baselines(wr
 
 def test_what_a_person_wrote_round_the_figures_stays(write):
     path, write_it = write
-    path.parent.mkdir()
     path.write_text(f"# Ours\n\nA story.\n\n{BEGIN}\nold figures\n{END}\n\n## Log\n\nMuch tried.\n")
     text = write_it()
     assert text.startswith(f"# Ours\n\nA story.\n\n{BEGIN}\nTwo models.")
@@ -90,7 +96,6 @@ def test_what_a_person_wrote_round_the_figures_stays(write):
 
 def test_a_card_without_the_marks_gets_the_figures_at_its_end(write):
     path, write_it = write
-    path.parent.mkdir()
     path.write_text("# Ours\n\nA story.\n")
     text = write_it()
     assert text.startswith(f"# Ours\n\nA story.\n\n{BEGIN}\n")
