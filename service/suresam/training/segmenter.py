@@ -230,7 +230,8 @@ def _train(
     # A training that was stopped before its first step has nothing to restore.
     run = Run(recipe, options.pool, options.state, options.seed, device, options.max_minutes,
               options.init_from, has_state(options.state))  # fmt: skip
-    count = min(options.threads, recipe.joint.images) if device == "cpu" else 1
+    images = [recipe.joint.images] + [recipe.encoder.images] * bool(recipe.encoder.steps)
+    count = min(options.threads, *images) if device == "cpu" else 1
     with StartedReplicas(count, run_replica, (run,)) as replicas:
         trainer = Trainer(run, replicas)
         plot = _plotter(options)

@@ -152,10 +152,11 @@ def open_user_data(
 ) -> UserData:
     """Open a user's data sets and hold some of their pictures out.
 
-    All annotations of one picture go the same way.
+    All annotations that a data set has of a picture go the same way. Two data sets over the same
+    photographs are split apart from each other: join them first.
 
     Args:
-        paths: folders of label maps and COCO `.json` files.
+        paths: different folders of label maps and COCO `.json` files.
         images: folder of the pictures of the COCO file, of which there must then be one.
         size: side in pixels of the entries.
         hold_out: share of the pictures of each data set, in [0, 1); unless it is 0 at least one
@@ -169,6 +170,8 @@ def open_user_data(
         raise ConfigurationError(f"--hold-out must be at least 0 and below 1, got {hold_out:g}")
     if images is not None and sum(path.suffix.lower() == ".json" for path in paths) != 1:
         raise ConfigurationError("--images needs exactly one COCO .json file among --data")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ConfigurationError(f"--data names one place twice: {', '.join(map(str, paths))}")
     sources: list[PictureSource] = []
     places: list[tuple[Dataset, int, str]] = []
     for number, path in enumerate(paths):

@@ -136,3 +136,8 @@ def test_held_out_pictures_can_be_reduced(label_maps):
 def test_what_cannot_be_done_is_refused(path, images, hold_out, message):
     with pytest.raises(ConfigurationError, match=message):
         open_user_data([Path(path)], images, 32, hold_out, 0)
+
+
+def test_one_place_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="names one place twice"):
+        open_user_data([tmp_path, tmp_path / "." / "x" / ".."], None, 64, 0.1, 0)
