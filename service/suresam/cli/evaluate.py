@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wai
 
 _DATASETS = """\
 DATASET is one of
-  scenes, scenes:N   N procedural scenes that no training has seen (default 250)
+  scenes, scenes:N   N procedural scenes that no training has seen (default 250), also where there
+                     is a folder of that name (which is ./scenes)
   DIR                a folder with images/ID.jpg (or .png, ...) and label maps segments/ID.png, or
                      segments/ID_K.png of annotator K, one channel of 8 or 16 bits, 0 unlabelled
   FILE.json          COCO instances (polygons or run lengths), the pictures beside the file, in
@@ -29,6 +30,7 @@ DIR from --out gets report.json, figures.csv (a row a figure), targets.csv (a ro
 figures.png and contact-MODEL.png (best, middle and worst answers)."""
 
 _GRABCUTS = 100
+_TARGETS = 500
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,21 +62,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--config", action="append", default=[], metavar="NAME|FILE.json",
         help="training config that has the architecture of --weights; one for all, or one for "
         "each")  # fmt: skip
+    add("--corners-only", action="store_true",
+        help="the unregistered --weights were not trained with boxes drawn as mask input, as "
+        "`suresam train segmenter` does")  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), default="auto",
         help="where models run (default: auto)")  # fmt: skip
 
     targets = segmenter.add_argument_group("targets")
     add = targets.add_argument
-    add("--targets", type=int, default=500, metavar="N",
-        help="most targets in all; pictures are drawn until there are so many (default: 500)"
-        )  # fmt: skip
+    add("--targets", type=int, metavar="N",
+        help="most targets in all; pictures are drawn until there are so many (default: 500, of "
+        "scenes:N all)")  # fmt: skip
     add("--limit", type=int, metavar="N", help="most pictures (default: all)")
     add("--per-image", type=int, metavar="N",
         help="most targets of a picture, over all its annotators (default: 2 for scenes, else 5)"
         )  # fmt: skip
     add("--min-area", type=float, metavar="PERCENT",
-        help="smallest target as a percentage of its picture (default: 0.15 for scenes, else 1)"
-        )  # fmt: skip
+        help="smallest target as a percentage of its picture (default: 1)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N",
         help="of the choice of targets and of the intervals (default: 0)")  # fmt: skip
 
@@ -84,7 +88,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     baselines.add_argument(
         "--grabcut", type=int, default=_GRABCUTS, metavar="N",
-        help="ask GrabCut, which is slow, for about N targets spread over all (default: "
+        help="ask GrabCut, which is slow, for about N targets drawn from all (default: "
         f"{_GRABCUTS})",
     )  # fmt: skip
     baselines.add_argument(
@@ -96,7 +100,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 @needs_extra("evaluate")
 def _evaluate_segmenter(args: argparse.Namespace) -> int:
     from suresam.datasets import open_dataset
-    from suresam.evaluation.files import write_files
+    from suresam.evaluation.files import prepare_folder, write_files
     from suresam.evaluation.run import evaluate
     from suresam.evaluation.table import format_table
     from suresam.evaluation.targets import usual_choice
@@ -104,16 +108,20 @@ def _evaluate_segmenter(args: argparse.Namespace) -> int:
 
     if args.grabcut < 0:
         raise ConfigurationError(f"--grabcut={args.grabcut} must be at least 0")
+    if args.corners_only and not args.weights:
+        raise ConfigurationError("--corners-only belongs to --weights; a manifest says it itself")
     dataset = open_dataset(args.dataset, args.images)
     choice = usual_choice(
         dataset,
         per_image=args.per_image,
         min_share=None if args.min_area is None else args.min_area / 100,
-        num_targets=args.targets,
+        num_targets=_num_targets(args),
         num_images=args.limit,
         seed=args.seed,
     )
     contestants = _contestants(args)
+    if args.out is not None:
+        prepare_folder(args.out)  # or all the work might be done in vain
     evaluation = evaluate(
         dataset,
         [contestant.predictor for contestant in contestants],
@@ -123,16 +131,26 @@ def _evaluate_segmenter(args: argparse.Namespace) -> int:
         num_grabcuts=args.grabcut,
     )
     # The files first: a reader of the table, such as `head`, may close it early.
-    if args.out is not None:
-        circumstances = {
-            "command": shlex.join(["suresam", *args.command_line]),
-            "machine": describe_machine(),
-            "weights": _describe_weights(contestants),
-        }
-        for path in write_files(evaluation, circumstances, args.out):
-            print(f"wrote {path}", file=sys.stderr)
-    print(format_table(evaluation))
+    try:
+        if args.out is not None:
+            circumstances = {
+                "command": shlex.join(["suresam", *args.command_line]),
+                "machine": describe_machine(),
+                "weights": _describe_weights(contestants),
+            }
+            for path in write_files(evaluation, circumstances, args.out):
+                print(f"wrote {path}", file=sys.stderr)
+    finally:
+        print(format_table(evaluation))
     return 0
+
+
+def _num_targets(args: argparse.Namespace) -> int | None:
+    """As many as the user wants; whoever tells how many scenes has told how much to measure."""
+    wanted: int | None = args.targets
+    if wanted is None and not args.dataset.startswith("scenes:"):
+        return _TARGETS
+    return wanted
 
 
 def _contestants(args: argparse.Namespace) -> "list[Contestant]":
@@ -157,7 +175,11 @@ def _contestants(args: argparse.Namespace) -> "list[Contestant]":
         )
     for path, config, name in zip(args.weights, configs, _names(args.weights), strict=True):
         architecture = load_recipe(config).architecture
-        contestants.append(weights_contestant(path, architecture, name, device))
+        contestants.append(
+            weights_contestant(
+                path, architecture, name, device, box_as_mask_input=not args.corners_only
+            )
+        )
     return contestants
 
 

@@ -26,6 +26,8 @@ class _Picture:
     path: Path
     segmentations: tuple[tuple[Any, Any], ...]
     """Every annotation's id and its `segmentation` as the JSON has it."""
+    size: tuple[Any, Any]
+    """Height and width in pixels that the JSON gives the picture, None where it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Coco:
     """The pictures of a COCO file that have at least one instance mask.
 
     Crowds (`iscrowd`) and boxes without a mask are left out. Masks are decoded when the picture
-    is read.
+    is read; those without a pixel are left out then.
 
     Attributes:
         file: the JSON.
@@ -64,11 +66,12 @@ class Coco:
         rles = []
         for annotation, segmentation in picture.segmentations:
             place = f"{self.file}: annotation {annotation} of {picture.image_id}"
+            if isinstance(segmentation, list):  # run lengths have a size of their own
+                given = zip(picture.size, (height, width), strict=True)
+                _require_size(tuple(a or b for a, b in given), height, width, place)
             rle = _rle(segmentation, height, width, place)
             if _decoded(rle, place).any():
                 rles.append(rle)
-        if not rles:
-            raise ConfigurationError(f"{self.file}: every mask of {picture.image_id} is empty")
         return Example(picture.image_id, image, LazyMasks(len(rles), lambda i: decode_rle(rles[i])))
 
 
@@ -99,7 +102,8 @@ def open_coco(file: Path, images: Path | None = None) -> Coco:
         name = entry.get("file_name")
         if not isinstance(name, str):
             raise ConfigurationError(f"{file}: image {entry.get('id')} has no file_name")
-        pictures.append(_Picture(name, _find(name, folders, file), tuple(marked)))
+        size = (entry.get("height"), entry.get("width"))
+        pictures.append(_Picture(name, _find(name, folders, file), tuple(marked), size))
     if not pictures:
         raise ConfigurationError(
             f"{file} has no masks: of {len(content['annotations'])} annotations none has a "
@@ -153,17 +157,26 @@ def _rle(segmentation: Any, height: int, width: int, place: str) -> Rle:
     counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
     if size is None or not isinstance(counts, list | str):
         raise ConfigurationError(f"{place}: the segmentation is neither polygons nor run lengths")
-    if list(size) != [height, width]:
-        raise ConfigurationError(
-            f"{place}: its run lengths are for a picture of {size[1]} x {size[0]} pixels, the "
-            f"picture as displayed (EXIF orientation applied) has {width} x {height}"
-        )
+    _require_size(size, height, width, place)
     if isinstance(counts, list):
         if not all(isinstance(run, int) and run >= 0 for run in counts):
             raise ConfigurationError(f"{place}: run lengths must be whole numbers, at least 0")
         runs = pycoco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
         counts = runs["counts"].decode("ascii")
     return Rle((height, width), counts)
+
+
+def _require_size(size: Any, height: int, width: int, place: str) -> None:
+    if not isinstance(size, list | tuple) or list(size) != [height, width]:
+        given = f"{size[1]} x {size[0]}" if _is_pair(size) else str(size)
+        raise ConfigurationError(
+            f"{place}: it is for a picture of {given} pixels, the picture as displayed (EXIF "
+            f"orientation applied) has {width} x {height}"
+        )
+
+
+def _is_pair(size: Any) -> bool:
+    return isinstance(size, list | tuple) and len(size) == 2
 
 
 def _is_polygon(value: Any) -> bool:

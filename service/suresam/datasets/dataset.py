@@ -18,8 +18,8 @@ class Example:
         image_id: names the picture within its data set. Examples that share it show the same
             picture (several annotators), so they are resampled together.
         image: (H, W, 3) uint8 RGB, EXIF orientation applied.
-        masks: the marked things, at least one, each (H, W) bool and not empty; they may overlap.
-            Each is made anew when it is asked for: keep it rather than ask twice.
+        masks: the marked things, each (H, W) bool and not empty; they may overlap, and there may
+            be none. Each is made anew when it is asked for: keep it rather than ask twice.
     """
 
     image_id: str

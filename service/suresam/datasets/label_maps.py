@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from suresam.datasets.dataset import Example
 from suresam.datasets.lazy_masks import LazyMasks
 from suresam.datasets.pictures import SUFFIXES, read_picture
 from suresam.errors import ConfigurationError
+from suresam.segmentation.images import UNREADABLE
 
 IMAGES, SEGMENTS = "images", "segments"
 """The two folders of such a data set."""
@@ -65,13 +66,13 @@ class LabelMaps:
             )
         values = np.unique(labels)
         values = values[values != UNLABELLED]
-        if len(values) == 0:
-            raise ConfigurationError(f"{segments} labels no pixel: every one is {UNLABELLED}")
         return Example(image_id, image, LazyMasks(len(values), lambda i: labels == values[i]))
 
 
-def read_labels(path: Path) -> NDArray[np.int64]:
-    """The label of every pixel, (H, W); a palette's indices, not its colours.
+def read_labels(path: Path) -> NDArray[np.integer]:
+    """The label of every pixel, (H, W), in the file's own dtype.
+
+    A palette gives its indices, not its colours; one bit a pixel gives uint8.
 
     Raises:
         ConfigurationError: missing, damaged, or with several channels.
@@ -83,8 +84,9 @@ def read_labels(path: Path) -> NDArray[np.int64]:
                     f"{path} has {len(image.getbands())} channels ({image.mode}); a label map "
                     f"has one, of 8 or 16 bits"
                 )
-            return np.asarray(image).astype(np.int64)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+            labels: NDArray[np.integer] = np.asarray(image)
+            return labels.astype(np.uint8) if image.mode == "1" else labels
+    except UNREADABLE as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
 
 
@@ -103,7 +105,9 @@ def open_label_maps(folder: Path) -> LabelMaps:
     """
     pictures = _pictures(folder / IMAGES)
     maps: dict[str, list[tuple[int, Path]]] = defaultdict(list)
-    for path in sorted((folder / SEGMENTS).glob("*.png")):
+    for path in sorted((folder / SEGMENTS).iterdir()):
+        if path.suffix.lower() != ".png":
+            continue
         image_id, annotator = _owner(path.stem, pictures)
         if image_id is None:
             raise ConfigurationError(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from suresam.datasets import Mask
 
 RADII = tuple(float(radius) for radius in np.geomspace(0.02, 0.7, 14))
 """Radii that are tried, as shares of the root of the picture's area (of a square's side)."""
@@ -34,17 +34,21 @@ def discs(shape: tuple[int, int], click: tuple[int, int]) -> Iterator[Mask]:
         yield distance <= radius
 
 
-def flood_fills(image: NDArray[np.uint8], click: tuple[int, int]) -> Iterator[Mask]:
+def smoothed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image, (H, W, 3) uint8, after a median of 9 x 9 pixels: what `flood_fills` takes."""
+    return np.asarray(cv2.medianBlur(image, _SMOOTHING), np.uint8)
+
+
+def flood_fills(smooth: NDArray[np.uint8], click: tuple[int, int]) -> Iterator[Mask]:
     """The connected pixels of the clicked one's colour for every tolerance of `TOLERANCES`.
 
-    Colours are compared with the clicked pixel's own, after a median of 9 x 9 pixels.
+    Colours are compared with the clicked pixel's own.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        smooth: (H, W, 3) uint8 RGB, `smoothed`; it is not changed.
         click: pixel x, y.
     """
-    smooth = cv2.medianBlur(image, _SMOOTHING)
-    height, width = image.shape[:2]
+    height, width = smooth.shape[:2]
     how = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
     for tolerance in TOLERANCES:
         filled = np.zeros((height + 2, width + 2), np.uint8)  # OpenCV wants a rim

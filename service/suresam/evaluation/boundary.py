@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from suresam.datasets import Mask
 
 TOLERANCE = 0.0075
 """Largest distance of two borders that count as one, as a share of the picture's diagonal."""

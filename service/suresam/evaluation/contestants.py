@@ -58,8 +58,9 @@ def weights_contestant(
         architecture: that they fit.
         name: what reports call them.
         device: "cpu" or "cuda".
-        box_as_mask_input: whether boxes are drawn too, as `suresam train segmenter` trains them;
-            the figure "box, corners only" is asked for in any case.
+        box_as_mask_input: whether the model was trained with boxes drawn as its mask input, as
+            `suresam train segmenter` does; the figure "box, corners only" is asked for in any
+            case.
 
     Raises:
         ConfigurationError: the file is missing, damaged, or not of that architecture.

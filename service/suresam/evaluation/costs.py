@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from suresam.domain import Point, Prompt
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.segmentation.prompts import prompt_row
 
 _ENCODES, _DECODES = 7, 15
+
+_Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ def _median_ms(run: Callable[[], object], times: int) -> float:
 
 
 def _gflops(run: Callable[[], object]) -> float:
-    with FlopCounterMode(display=False) as counter:
+    # Torch counts the fused attention of every device but the processor.
+    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
         run()
     return float(counter.get_total_flops() / 1e9)
+
+
+def _attention_flops(query: _Shape, key: _Shape, value: _Shape, *_: object, **__: object) -> int:
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]

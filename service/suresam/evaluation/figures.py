@@ -27,6 +27,9 @@ UNREACHED = len(CLICKS) + 1
 JUDGED = (CLICK_TOP, "three_clicks", "box")
 """Questions whose predicted IoU is compared with the true one, besides all candidates."""
 
+WHERE_GRABCUT = "_where_grabcut"
+"""Ends the measures of a box on GrabCut's targets alone."""
+
 CANDIDATES_TOGETHER = "click_candidates"
 """The three answers to one click, each counted."""
 
@@ -39,9 +42,10 @@ class Figure:
         who: a model, a baseline, or two models as "LARGE - SMALL", paired target by target.
         question: of `QUESTIONS`; for a baseline its own name.
         measure: "iou", "boundary_f", "clicks_to_iou_0.8" (7: not within six), "reached_iou_0.8"
-            (share of targets, within six clicks); of predicted IoU against the true one
-            "mean_absolute_error", "mean_signed_error" (predicted less true: above 0 it is
-            overconfident) or a name of `agreement.STATISTICS`.
+            (share of targets, within six clicks); of a box "iou_where_grabcut" and
+            "boundary_f_where_grabcut", on the targets that GrabCut was asked for; of predicted
+            IoU against the true one "mean_absolute_error", "mean_signed_error" (predicted less
+            true: above 0 it is overconfident) or a name of `agreement.STATISTICS`.
         size: a class of `SIZES`, or "all".
         estimate: value and interval.
     """
@@ -117,6 +121,7 @@ def _of_size(sample: _Sample, size: str) -> Iterator[Figure]:
             yield Figure(who, question, "boundary_f", size, mean(scores[:, BOUNDARY_F]))
         needed = clicks_needed(measured.models[who])[sample.within]
         reached = (needed < UNREACHED).astype(np.float64)
+        yield from _beside_grabcut(sample, who, size)
         yield Figure(who, "clicks", f"clicks_to_iou_{WANTED_IOU}", size, mean(needed))
         yield Figure(who, "clicks", f"reached_iou_{WANTED_IOU}", size, mean(reached))
         if size == ALL:
@@ -132,6 +137,16 @@ def _of_size(sample: _Sample, size: str) -> Iterator[Figure]:
         here = scores[sample.within]
         yield Figure(baseline, baseline, "iou", size, mean(here[:, IOU]))
         yield Figure(baseline, baseline, "boundary_f", size, mean(here[:, BOUNDARY_F]))
+
+
+def _beside_grabcut(sample: _Sample, who: str, size: str) -> Iterator[Figure]:
+    cut = sample.measured.baselines.get("grabcut")
+    if cut is None or np.isnan(cuts := cut[sample.within, IOU]).all():
+        return
+    scores = sample.scores(who, "box")
+    for measure, column in (("iou", IOU), ("boundary_f", BOUNDARY_F)):
+        values = np.where(np.isnan(cuts), np.nan, scores[:, column])
+        yield Figure(who, "box", measure + WHERE_GRABCUT, size, sample.bootstrap.mean(values))
 
 
 def clicks_needed(questions: dict[str, Scores]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from PIL import Image
@@ -16,6 +17,20 @@ from suresam.evaluation.plots import draw_plots
 from suresam.evaluation.run import Evaluation, describe
 
 REPORT, FIGURES, TARGETS, PLOT = "report.json", "figures.csv", "targets.csv", "figures.png"
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, and try whether files can be written into it.
+
+    Raises:
+        ConfigurationError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def write_files(evaluation: Evaluation, circumstances: dict[str, Any], folder: Path) -> list[Path]:
@@ -33,8 +48,8 @@ def write_files(evaluation: Evaluation, circumstances: dict[str, Any], folder: P
     Raises:
         ConfigurationError: the folder cannot be written.
     """
+    prepare_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         report = circumstances | describe(evaluation)
         (folder / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
         _write_csv(folder / FIGURES, _figure_rows(evaluation))

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from suresam.datasets import Mask
 from suresam.evaluation.baselines import filled_box
-
-Mask = NDArray[np.bool_]
 
 ITERATIONS = 5
 LONGEST_SIDE = 512

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from suresam.datasets import Mask
 from suresam.domain import Rle
 from suresam.evaluation.baselines import (
     RADII,
@@ -15,6 +17,7 @@ from suresam.evaluation.baselines import (
     discs,
     filled_box,
     flood_fills,
+    smoothed,
 )
 from suresam.evaluation.boundary import boundary_f
 from suresam.evaluation.grabcut import grabcut
@@ -42,6 +45,9 @@ Scores = NDArray[np.float64]
 """(N, 3): a row of `IOU`, `BOUNDARY_F` and `PREDICTED_IOU` for every target; NaN: not asked."""
 
 _NOT_ASKED = Score(float("nan"), float("nan"))
+
+_GRABCUT = 1
+"""Sets the draw of GrabCut's targets apart from the other draws of a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ def measure(
     pictures: Iterable[Picture],
     *,
     with_baselines: bool = True,
-    grabcut_every: int | None = 1,
+    grabcut_share: float = 1.0,
+    seed: int = 0,
 ) -> Measurements:
     """Ask all predictors and baselines for all targets of all pictures.
 
@@ -101,20 +108,20 @@ def measure(
         predictors: with different names.
         pictures: at least one.
         with_baselines: whether to ask baselines too.
-        grabcut_every: ask GrabCut for every so-manieth target, as it is slow; None for never.
+        grabcut_share: chance of every target that GrabCut, which is slow, is asked for it too.
+        seed: of that draw; each target is drawn by itself, wherever it stands in its picture.
     """
+    rng = np.random.default_rng([seed, _GRABCUT])
     records: list[TargetRecord] = []
     asked: dict[str, list[Asked]] = {predictor.name: [] for predictor in predictors}
     floor = _Floor()
     for picture in pictures:
         for predictor in predictors:
             asked[predictor.name] += ask_everything(predictor, picture)
-        for target in picture.targets:
-            record = _record(picture, target)
-            if with_baselines:
-                has_grabcut = grabcut_every is not None and len(records) % grabcut_every == 0
-                floor.add(picture.image, target.truth, record, has_grabcut)
-            records.append(record)
+        here = [_record(picture, target) for target in picture.targets]
+        if with_baselines:
+            floor.add(picture, here, rng.random(len(here)) < grabcut_share)
+        records += here
     baselines, settings = floor.settle() if with_baselines else ({}, {})
     return Measurements(
         records,
@@ -152,23 +159,19 @@ class _Floor:
     )
 
     def add(
-        self,
-        image: NDArray[np.uint8],
-        truth: NDArray[np.bool_],
-        record: TargetRecord,
-        has_grabcut: bool,
+        self, picture: Picture, records: Sequence[TargetRecord], has_grabcut: NDArray[np.bool_]
     ) -> None:
-        def score(mask: NDArray[np.bool_]) -> Score:
-            return Score(intersection_over_union(mask, truth), boundary_f(mask, truth))
-
-        shape = (truth.shape[0], truth.shape[1])
-        self.discs.append([score(mask) for mask in discs(shape, record.click)])
-        self.floods.append([score(mask) for mask in flood_fills(image, record.click)])
-        self.fixed["filled_box"].append(score(filled_box(shape, record.box)))
-        self.fixed["grabcut"].append(
-            score(grabcut(image, record.box)) if has_grabcut else _NOT_ASKED
-        )
-        self.fixed["coarse_mask"].append(score(coarse_mask(truth)))
+        """Ask for all targets of a picture, and GrabCut for some of them."""
+        image, smooth = picture.image, smoothed(picture.image)
+        shape = (image.shape[0], image.shape[1])
+        for target, record, is_cut in zip(picture.targets, records, has_grabcut, strict=True):
+            score = partial(_score, truth=target.truth)
+            self.discs.append([score(mask) for mask in discs(shape, record.click)])
+            self.floods.append([score(mask) for mask in flood_fills(smooth, record.click)])
+            self.fixed["filled_box"].append(score(filled_box(shape, record.box)))
+            cut = score(grabcut(image, record.box)) if is_cut else _NOT_ASKED
+            self.fixed["grabcut"].append(cut)
+            self.fixed["coarse_mask"].append(score(coarse_mask(target.truth)))
 
     def settle(self) -> tuple[dict[str, Scores], dict[str, list[float]]]:
         """Choose radii and tolerances; scores by the names of `BASELINES`, and the settings."""
@@ -186,6 +189,10 @@ class _Floor:
             settings[three] = [values[i] for i in chosen.three]
         scores |= {name: np.array(rows, np.float64) for name, rows in self.fixed.items()}
         return {name: scores[name] for name in BASELINES}, settings
+
+
+def _score(mask: Mask, truth: Mask) -> Score:
+    return Score(intersection_over_union(mask, truth), boundary_f(mask, truth))
 
 
 def _best_of(table: NDArray[np.float64], chosen: ChosenSettings) -> Scores:

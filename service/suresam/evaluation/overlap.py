@@ -1,9 +1,6 @@
 """How far two masks cover the same pixels."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-Mask = NDArray[np.bool_]
+from suresam.datasets import Mask
 
 
 def intersection_over_union(predicted: Mask, truth: Mask) -> float:

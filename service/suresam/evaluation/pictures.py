@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from suresam.datasets import Dataset, Example
+from suresam.datasets import Dataset, Example, Mask
 from suresam.evaluation.measuring import IOU, Measurements
 from suresam.evaluation.questions import CLICK_TOP
 from suresam.masks.rle import decode_rle
 
 Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 _TRUTH, _ANSWER = (60, 220, 60), (40, 120, 255)
 _GROUND, _WORDS = (24, 24, 28), (235, 235, 235)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from suresam.datasets import Mask
 from suresam.domain import Box, Point, Prediction, Prompt, Rle
 from suresam.evaluation.boundary import boundary_f
 from suresam.evaluation.overlap import intersection_over_union
@@ -15,8 +16,6 @@ from suresam.evaluation.prompts import central_click, correction, tight_box
 from suresam.evaluation.targets import Picture
 from suresam.masks.rle import encode_rle
 from suresam.segmenter import EmbeddedImage
-
-Mask = NDArray[np.bool_]
 
 CLICK_TOP = "click_top"
 CLICKS = (CLICK_TOP, "two_clicks", "three_clicks", "four_clicks", "five_clicks", "six_clicks")

@@ -10,14 +10,16 @@ from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
 from suresam.evaluation.costs import Cost, measure_cost
-from suresam.evaluation.figures import ALL, Figures, compute_figures
+from suresam.evaluation.figures import Figures, compute_figures
 from suresam.evaluation.measuring import BASELINES, Measurements, measure
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.progress import tell_progress
-from suresam.evaluation.questions import QUESTIONS
+from suresam.evaluation.questions import CLICK_TOP, QUESTIONS
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
 
 _DIGITS = 4
+_MEANS, _JUDGEMENTS = ("iou", "boundary_f"), ("pearson", "mean_signed_error")
+"""Measures in manifests: of every question, and of the predicted IoU of one click."""
 _LIBRARIES = ("torch", "sam2", "numpy", "scipy", "opencv-python-headless", "pycocotools")
 
 
@@ -57,8 +59,8 @@ def evaluate(
         choice: which targets.
         stream: where progress is told.
         with_baselines: whether to ask baselines too.
-        num_grabcuts: about how many targets GrabCut, which is slow, is asked for, spread over
-            all; None for every one.
+        num_grabcuts: about how many targets GrabCut, which is slow, is asked for, drawn from
+            all by the seed of `choice`; None for every one.
 
     Raises:
         ConfigurationError: the data set has no such target, or cannot be read; two predictors
@@ -73,14 +75,12 @@ def evaluate(
     first = next(chosen_pictures(dataset, choice))
     for predictor in predictors:
         costs[predictor.name] = measure_cost(predictor, first.image)
-    every = 1 if num_grabcuts is None else None
-    if num_grabcuts:
-        every = max(1, round(total / num_grabcuts))
     measured = measure(
         predictors,
         tell_progress(chosen_pictures(dataset, choice), total, stream),
         with_baselines=with_baselines,
-        grabcut_every=every,
+        grabcut_share=1.0 if num_grabcuts is None else num_grabcuts / total,
+        seed=choice.seed,
     )
     return Evaluation(dataset, choice, measured, compute_figures(measured, choice.seed), costs)
 
@@ -147,20 +147,24 @@ def flat_figures(evaluation: Evaluation, who: str) -> dict[str, float | int]:
     """A model's figures and the baselines' as plain numbers, as manifests keep them.
 
     Returns:
-        Mean IoU by the names of `QUESTIONS` and `BASELINES`, mean boundary F with
-        `_boundary_f` behind the name, and `num_targets` and `num_images`.
+        Mean IoU by the names of `QUESTIONS` and `BASELINES` and mean boundary F with
+        `_boundary_f` behind the name, as far as they were asked for; of the predicted IoU of
+        one click against the true one `click_top_pearson` and `click_top_mean_signed_error`
+        (above 0 it is overconfident); `num_targets` and `num_images`.
     """
     measured = evaluation.measured
     flat: dict[str, float | int] = {
         "num_targets": len(measured.targets),
         "num_images": len(set(measured.image_ids)),
     }
-    for row in evaluation.figures.rows:
-        if row.size != ALL or row.who not in (who, *measured.baselines):
-            continue
-        name = row.question if row.measure == "iou" else f"{row.question}_{row.measure}"
-        if row.estimate.value == row.estimate.value:  # what was not asked is left out
-            flat[name] = round(row.estimate.value, _DIGITS)
+    wanted = [(who, question, kind) for question in QUESTIONS for kind in _MEANS]
+    wanted += [(name, name, kind) for name in measured.baselines for kind in _MEANS]
+    wanted += [(who, CLICK_TOP, kind) for kind in _JUDGEMENTS]
+    for person, question, kind in wanted:
+        found = evaluation.figures.find(person, question, kind)
+        if found is not None and found.value == found.value:  # what was not asked is left out
+            name = question if kind == "iou" else f"{question}_{kind}"
+            flat[name] = round(found.value, _DIGITS)
     return flat
 
 

@@ -9,6 +9,7 @@ from suresam.evaluation.figures import (
     SIZES,
     UNREACHED,
     WANTED_IOU,
+    WHERE_GRABCUT,
 )
 from suresam.evaluation.measuring import BASELINES
 from suresam.evaluation.questions import CLICK_TOP, QUESTIONS
@@ -89,6 +90,15 @@ def _baselines(evaluation: Evaluation) -> Iterable[_Row]:
         count = 0 if asked is None else asked.num_targets
         is_partial = 0 < count < len(evaluation.measured.targets)
         yield [BASELINES[name], *cells, f"{count} targets" if is_partial else ""]
+        if name == "grabcut" and is_partial:
+            yield from _beside_grabcut(evaluation, f"{count} targets")
+
+
+def _beside_grabcut(evaluation: Evaluation, count: str) -> Iterable[_Row]:
+    measures = (f"iou{WHERE_GRABCUT}", f"boundary_f{WHERE_GRABCUT}")
+    for who in evaluation.measured.models:
+        cells = (_cell(evaluation, who, "box", measure) for measure in measures)
+        yield [f"(box of {who} on these targets)", *cells, count]
 
 
 def _costs(evaluation: Evaluation, models: list[str]) -> Iterable[_Row]:

@@ -24,7 +24,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 _ORIENTATION_TAG = 0x0112
 _TURNED_BY_A_QUARTER = (5, 6, 7, 8)
-_UNREADABLE = (
+UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError,
     OverflowError, struct.error, zlib.error, Warning,
 )  # fmt: skip
@@ -106,7 +106,7 @@ def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
         image.load()
         upright = ImageOps.exif_transpose(image)
         return np.array(_to_rgb(upright))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         kind = f"{image.format} image" if image.format else "image"
         raise InvalidImage(f"the {kind} is damaged: {error}") from None
 
@@ -122,7 +122,7 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise InvalidImage(
             f"the {len(data)} bytes are not an image of an accepted format ({', '.join(FORMATS)})"
         ) from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidImage(f"the image's header is damaged: {error}") from None
     width, height = image.size
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
@@ -144,7 +144,7 @@ def _displayed_size(image: Image.Image, data: bytes) -> ImageSize:
         turned = image.getexif().get(_ORIENTATION_TAG) in _TURNED_BY_A_QUARTER
         if isinstance(image, TiffImageFile):  # Pillow turned its size already, by this very tag
             turned = turned and image.tag_v2.get(_ORIENTATION_TAG) not in _TURNED_BY_A_QUARTER
-    except _UNREADABLE:
+    except UNREADABLE:
         turned = False
     return ImageSize(height, width) if turned else ImageSize(width, height)
 
@@ -154,7 +154,7 @@ def _warnings(image: Image.Image) -> tuple[str, ...]:
     try:
         # Not `n_frames`: counting walks through all of them.
         has_several = getattr(image, "is_animated", False)
-    except _UNREADABLE:
+    except UNREADABLE:
         has_several = False
     if has_several and image.format != _SEVERAL_VIEWS:
         warnings.append(f"the {image.format} image has several frames; the first was used")

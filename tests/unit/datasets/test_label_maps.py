@@ -102,7 +102,6 @@ def test_a_folder_of_another_form_is_refused(tmp_path, files, message):
     ("labels", "message"),
     [
         (LABELS.T.copy(), r"is 3 x 4 pixels, .* as displayed 4 x 3"),
-        (np.zeros((3, 4), np.uint8), "labels no pixel"),
         (picture(), r"has 3 channels \(RGB\); a label map has one"),
     ],
 )
@@ -112,6 +111,38 @@ def test_a_map_that_does_not_fit_is_refused_when_it_is_read(tmp_path, labels, me
     data = open_dataset(str(tmp_path))
     with pytest.raises(ConfigurationError, match=message):
         data[0]
+
+
+def test_a_blank_map_is_read_without_masks(tmp_path):
+    write(tmp_path, "images/a.png", picture())
+    write(tmp_path, "segments/a.png", np.zeros((3, 4), np.uint8))
+    example = open_dataset(str(tmp_path))[0]
+    assert np.array_equal(example.image, picture())
+    assert list(example.masks) == []
+
+
+def test_maps_may_be_named_in_capitals(tmp_path):
+    write(tmp_path, "images/a.png", picture())
+    write(tmp_path, "segments/a.png", LABELS).rename(tmp_path / "segments" / "a_1.PNG")
+    assert len(open_dataset(str(tmp_path))[0].masks) == 2
+
+
+@pytest.mark.parametrize("pixels", [LABELS, LABELS.astype(np.uint8), LABELS > 5])
+def test_labels_keep_the_files_own_dtype(tmp_path, pixels):
+    labels = read_labels(write(tmp_path, "map.png", pixels))
+    assert labels.dtype == (np.uint8 if pixels.dtype == bool else pixels.dtype)
+    assert np.array_equal(labels, pixels)
+
+
+@pytest.mark.parametrize("error", [KeyError("chunk"), EOFError("short"), OverflowError("long")])
+def test_whatever_pillow_raises_on_a_damaged_map_names_the_file(tmp_path, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise error
+
+    path = write(tmp_path, "map.png", LABELS)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    with pytest.raises(ConfigurationError, match=r"cannot read .*map\.png"):
+        read_labels(path)
 
 
 @pytest.mark.parametrize("folder", ["images", "segments"])

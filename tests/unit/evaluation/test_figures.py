@@ -39,6 +39,18 @@ def test_means_are_over_targets_and_differences_are_paired():
     assert (grabcut.value, grabcut.num_targets) == (pytest.approx(0.2), 2)
 
 
+def test_boxes_are_also_judged_where_grabcut_was():
+    figures = compute_figures(measurements(one={"box": scores([0.1, 0.2, 0.9])}))
+    beside = figures.find("one", "box", "iou_where_grabcut")
+    assert (beside.value, beside.num_targets) == (pytest.approx(0.5), 2)
+    assert figures.find("one", "box", "boundary_f_where_grabcut").value == pytest.approx(0.1)
+    # Of the one target of 3 to 10 % GrabCut was not asked.
+    assert figures.find("one", "box", "iou_where_grabcut", "3 to 10 %") is None
+    without = measurements(one={})
+    without.baselines.clear()
+    assert compute_figures(without).find("one", "box", "iou_where_grabcut") is None
+
+
 def test_sizes_hold_their_lower_end():
     figures = compute_figures(measurements(one={"box": scores([0.1, 0.2, 0.9])}))
     by_size = {

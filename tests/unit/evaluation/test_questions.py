@@ -92,7 +92,7 @@ def test_models_and_baselines_are_measured_on_the_same_targets():
     perfect = Scripted([TRUTH] * 3, [0.9] * 3, name="perfect")
     empty = Scripted([np.zeros_like(TRUTH)] * 3, [0.1] * 3, name="empty")
     pictures = [picture(TRUTH), picture(TRUTH, TRUTH)]
-    measured = measure([perfect, empty], pictures, grabcut_every=2)
+    measured = measure([perfect, empty], pictures)
     assert [(t.example, t.index, t.click) for t in measured.targets] == [
         (3, 0, (9, 11)), (3, 0, (9, 11)), (3, 1, (9, 11)),
     ]  # fmt: skip
@@ -100,12 +100,28 @@ def test_models_and_baselines_are_measured_on_the_same_targets():
     assert all((scores[:, IOU] == 0).all() for scores in measured.models["empty"].values())
     assert set(measured.baselines) == set(BASELINES)
     assert (measured.baselines["filled_box"][:, IOU] == 1).all()
-    assert np.isnan(measured.baselines["grabcut"][:, IOU]).tolist() == [False, True, False]
+    assert not np.isnan(measured.baselines["grabcut"][:, IOU]).any()
     disc = measured.baselines["disc_one_radius"][0, IOU]
     assert 0.7 < disc <= measured.baselines["disc_best_of_three"][0, IOU] < 1
     # An even colour floods the whole picture: 121 of 400 pixels.
     assert measured.baselines["flood_one_tolerance"][:, IOU] == pytest.approx(121 / 400)
     assert len(measured.settings["flood_best_of_three"]) == 3
+
+
+def test_grabcut_is_asked_for_targets_wherever_they_stand_in_their_pictures():
+    pictures = [picture(*[TRUTH] * 5)] * 20
+
+    def cut(**more: float) -> np.ndarray:
+        predictor = Scripted([TRUTH] * 3, [0.9] * 3)
+        measured = measure([predictor], pictures, **more)
+        return ~np.isnan(measured.baselines["grabcut"][:, IOU])
+
+    chosen = cut(grabcut_share=0.2, seed=3)
+    assert 10 <= chosen.sum() <= 30  # 20 of 100 are expected
+    assert chosen.reshape(20, 5).any(axis=0).all()  # a first target is no likelier than a fifth
+    assert np.array_equal(chosen, cut(grabcut_share=0.2, seed=3))
+    assert not np.array_equal(chosen, cut(grabcut_share=0.2, seed=4))
+    assert not cut(grabcut_share=0.0).any()
 
 
 def test_baselines_may_be_left_out():

@@ -68,6 +68,11 @@ def test_large_targets_may_be_preferred():
     assert 75 <= sum(index == 1 for *_, index in alike) <= 125
 
 
+def test_a_picture_without_masks_is_passed_over():
+    data = Examples([example("a"), example("b", rectangle(0, 0, 9, 9))])
+    assert places(data) == [("b", 1, 0)]
+
+
 def test_no_target_at_all_is_told():
     with pytest.raises(ConfigurationError, match=r"made: no mask covers 1\.00% to 95%"):
         places(Examples([example("a", rectangle(0, 0, 1, 1))]))
