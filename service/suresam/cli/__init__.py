@@ -26,7 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     try:
         options = parser.parse_args(arguments)
-        options.command_line = sys.argv[1:] if arguments is None else list(arguments)
         status: int = options.run(options)
     except ConfigurationError as error:
         print(f"suresam: {error}", file=sys.stderr)

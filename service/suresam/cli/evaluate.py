@@ -134,7 +134,7 @@ def _evaluate_segmenter(args: argparse.Namespace) -> int:
     try:
         if args.out is not None:
             circumstances = {
-                "command": shlex.join(["suresam", *args.command_line]),
+                "command": shlex.join(["suresam", *sys.argv[1:]]),
                 "machine": describe_machine(),
                 "weights": _describe_weights(contestants),
             }

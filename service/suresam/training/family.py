@@ -249,7 +249,7 @@ def _manifest(
     report["figures"] = {e.dataset.name: flat_figures(e, member.name) for e in evaluations}
     return ModelManifest(
         name=member.name,
-        source="trained by this repository with `suresam train family`",
+        source="trained by this repository, `suresam train`",
         licence=plan.licence,
         architecture=load_recipe(member.recipe).architecture,
         weights=weights.name,

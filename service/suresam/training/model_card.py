@@ -57,7 +57,8 @@ def _lines(
     names = [manifest.name for manifest in manifests]
     yield plan.description
     yield ""
-    yield f"Licence: {plan.licence}. Measured on: {', '.join(machine.values())}."
+    told = "; ".join(f"{name} {value}" for name, value in machine.items())
+    yield f"Licence: {plan.licence}. Measured on: {told}."
     yield ""
     yield "## How it was trained"
     yield ""
