@@ -57,6 +57,45 @@ def best_median_worst(
     return np.concatenate(parts)
 
 
+def marked(
+    image: Picture,
+    mask: Mask | None,
+    colour: tuple[int, int, int],
+    click: tuple[int, int],
+    width: int,
+    height: int,
+) -> Picture:
+    """The picture with a tinted mask, its border and the click, fitted into a frame.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool, or None.
+        colour: RGB of tint and border.
+        click: pixel x, y.
+        width, height: of the frame in pixels.
+
+    Returns:
+        (height, width, 3) uint8 RGB, the picture in the middle.
+    """
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if mask is not None:
+        cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        tint = 0.45 * cover[..., None]
+        small = np.rint(small * (1 - tint) + np.array(colour) * tint).astype(np.uint8)
+        inside = (cover >= 0.5).astype(np.uint8)
+        outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(small, outlines, -1, colour, 1)
+    place = (int((click[0] + 0.5) * scale), int((click[1] + 0.5) * scale))
+    cv2.circle(small, place, 4, (255, 255, 255), -1, cv2.LINE_AA)
+    cv2.circle(small, place, 3, (230, 0, 0), -1, cv2.LINE_AA)
+    frame = np.full((height, width, 3), _GROUND, np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    frame[top : top + size[1], left : left + size[0]] = small
+    return frame
+
+
 def overlaid(
     image: Picture,
     mask: Mask,
@@ -75,21 +114,7 @@ def overlaid(
         text: written into the upper left corner.
         side: of the square in pixels.
     """
-    height, width = mask.shape
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    small = (shrunk * (1 - 0.45 * cover) + np.array(colour) * 0.45 * cover).astype(np.uint8)
-    inside = (cover[..., 0] >= 0.5).astype(np.uint8)
-    outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(small, outlines, -1, colour, 1)
-    place = (int((click[0] + 0.5) * scale), int((click[1] + 0.5) * scale))
-    cv2.circle(small, place, 4, (255, 255, 255), -1, cv2.LINE_AA)
-    cv2.circle(small, place, 3, (230, 0, 0), -1, cv2.LINE_AA)
-    cell = np.full((side, side, 3), _GROUND, np.uint8)
-    top, left = (side - size[1]) // 2, (side - size[0]) // 2
-    cell[top : top + size[1], left : left + size[0]] = small
+    cell = marked(image, mask, colour, click, side, side)
     _write(cell, text, (5, 3))
     return cell
 

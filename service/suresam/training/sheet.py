@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from suresam.datasets import Mask
+from suresam.evaluation.pictures import marked
 
 TRUTH, ANSWER, BEST = (70, 215, 80), (60, 140, 255), (255, 150, 40)
 """RGB of the exact mask, of the answer a user would get, and of the best one on offer."""
@@ -63,7 +63,8 @@ def draw_sheet(
         for place, tile in enumerate(cell):
             left = _SPACE + column * wide + place * (side + _GAP)
             draw.text((left + 1, top), tile.text, tile.colour, font)
-            sheet.paste(_drawn(tile, side, height), (left, top + _CAPTION))
+            drawn = marked(tile.image, tile.mask, tile.colour, tile.click, side, height)
+            sheet.paste(Image.fromarray(drawn), (left, top + _CAPTION))
     return sheet
 
 
@@ -72,21 +73,3 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
     partial = path.with_suffix(".partial")
     sheet.save(partial, format="PNG")
     partial.replace(path)
-
-
-def _drawn(tile: Tile, width: int, height: int) -> Image.Image:
-    scale = min(width / tile.image.shape[1], height / tile.image.shape[0])
-    size = tuple(max(1, round(scale * length)) for length in tile.image.shape[1::-1])
-    small = cv2.resize(tile.image, size, interpolation=cv2.INTER_AREA)
-    if tile.mask is not None:
-        mask = cv2.resize(tile.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        colour = np.array(tile.colour)
-        small = np.where(mask[..., None] > 0, 0.55 * small + 0.45 * colour, small).astype(np.uint8)
-        outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(small, outlines, -1, tile.colour, 1)
-    x, y = (round(scale * (place + 0.5)) for place in tile.click)
-    cv2.circle(small, (x, y), 4, (255, 255, 255), -1, cv2.LINE_AA)
-    cv2.circle(small, (x, y), 3, (225, 0, 0), -1, cv2.LINE_AA)
-    framed = Image.new("RGB", (width, height), (0, 0, 0))
-    framed.paste(Image.fromarray(small), ((width - size[0]) // 2, (height - size[1]) // 2))
-    return framed
