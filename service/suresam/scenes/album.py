@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from suresam.scenes.scene import Scene, draw_scene
 
@@ -35,15 +36,15 @@ def write_album(folder: Path, seeds: Sequence[int], size: int) -> Iterator[int]:
     shown: list[Scene] = []
     for done, seed in enumerate(seeds, start=1):
         scene = draw_scene(seed, size)
-        _write(folder / "images" / f"{seed}.png", scene.image[..., ::-1])
+        Image.fromarray(scene.image).save(folder / "images" / f"{seed}.png")
         parts = scene.leaves.astype(np.uint16) + 1
         objects = scene.leaf_object[scene.leaves].astype(np.uint16) + 1
-        _write(folder / "segments" / f"{seed}_1.png", parts)
-        _write(folder / "segments" / f"{seed}_2.png", objects)
+        Image.fromarray(parts).save(folder / "segments" / f"{seed}_1.png")
+        Image.fromarray(objects).save(folder / "segments" / f"{seed}_2.png")
         if len(shown) < _SHOWN:
             shown.append(scene)
         yield done
-    _write(folder / "contact.png", contact_sheet(shown)[..., ::-1])
+    Image.fromarray(contact_sheet(shown)).save(folder / "contact.png")
 
 
 def contact_sheet(scenes: Sequence[Scene], columns: int = 6) -> Picture:
@@ -84,8 +85,3 @@ def _explained(scene: Scene) -> Picture:
 def _borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     kernel = np.ones((_BORDER_PX, _BORDER_PX), np.uint8)
     return np.asarray(cv2.dilate(labels, kernel) != cv2.erode(labels, kernel))
-
-
-def _write(path: Path, picture: NDArray[np.generic]) -> None:
-    if not cv2.imwrite(str(path), np.ascontiguousarray(picture)):
-        raise OSError(f"cannot write {path}")

@@ -21,7 +21,7 @@ from suresam.segmentation.architecture import Architecture
 from suresam.segmentation.model_folders import manifest_folders
 
 # Names become file names, so none may leave its folder.
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 _WeightsFile = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.(safetensors|pt)$")
 ]
@@ -53,7 +53,7 @@ class ModelManifest:
         folder: where the manifest was read, and its weights are looked up; not in the file.
     """
 
-    name: _Name
+    name: ModelName
     source: str
     licence: str
     architecture: Architecture
@@ -230,8 +230,8 @@ def select_models(
 
 @dataclass(frozen=True, slots=True)
 class _FamilyFile:
-    name: _Name
-    members: tuple[_Name, ...]
+    name: ModelName
+    members: tuple[ModelName, ...]
     description: str = ""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -250,16 +250,20 @@ def _read(path: Path, adapter: TypeAdapter[_Named]) -> _Named:
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
-        problems = (
-            ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
-            for item in error.errors(include_url=False)
-        )
-        raise ConfigurationError(f"{path}: {'; '.join(problems)}") from error
+        raise ConfigurationError(f"{path}: {told_problems(error)}") from error
     if value.name != path.stem or value.name in (SMALL, LARGE, AUTO):
         raise ConfigurationError(
             f"{path}: name {value.name!r} must equal the file's name and not be a role"
         )
     return value
+
+
+def told_problems(error: ValidationError) -> str:
+    """What a file's fields have wrong, in one line: the place and the reason of each."""
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
+        for item in error.errors(include_url=False)
+    )
 
 
 def _find_manifest(name: str, folders: Sequence[Path]) -> ModelManifest:

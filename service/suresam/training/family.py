@@ -87,8 +87,9 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
             return False
     try:
         with StopRequests():
+            contestants = _contestants(options, plan)
             names = (SCENES, *options.datasets)
-            evaluations = [_measure(options, plan, name, stream) for name in names]
+            evaluations = [_measure(options, contestants, name, stream) for name in names]
     except Stopped:
         print("stopped while measuring; the same command measures again", file=stream)
         return False
@@ -221,10 +222,11 @@ def _contestants(options: FamilyOptions, plan: FamilyPlan) -> list[Contestant]:
     ]
 
 
-def _measure(options: FamilyOptions, plan: FamilyPlan, name: str, stream: TextIO) -> Evaluation:
+def _measure(
+    options: FamilyOptions, contestants: Sequence[Contestant], name: str, stream: TextIO
+) -> Evaluation:
     dataset = open_dataset(name)
     print(f"measuring on {dataset.name}", file=stream)
-    contestants = _contestants(options, plan)
     evaluation = evaluate(
         dataset,
         [contestant.predictor for contestant in contestants],
@@ -244,7 +246,6 @@ def _manifest(
     options: FamilyOptions, plan: FamilyPlan, member: MemberPlan, evaluations: Sequence[Evaluation]
 ) -> ModelManifest:
     weights = _weights(options, member.name)
-    [contestant] = (c for c in _contestants(options, plan) if c.manifest.name == member.name)
     report = json.loads((options.state / member.name / REPORT_FILE).read_text())
     report["figures"] = {e.dataset.name: flat_figures(e, member.name) for e in evaluations}
     return ModelManifest(
@@ -254,7 +255,7 @@ def _manifest(
         architecture=load_recipe(member.recipe).architecture,
         weights=weights.name,
         box_as_mask_input=plan.box_as_mask_input,
-        sha256=contestant.sha256,
+        sha256=file_sha256(weights),
         size_bytes=weights.stat().st_size,
         provenance=report,
     )

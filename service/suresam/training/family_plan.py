@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from suresam.errors import ConfigurationError
+from suresam.segmentation.manifests import ModelName, told_problems
 
 
 class MemberPlan(BaseModel):
@@ -21,7 +22,7 @@ class MemberPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+    name: ModelName
     recipe: str
     share: Annotated[float, Field(gt=0, le=1)]
     init_from: str | None = None
@@ -38,7 +39,7 @@ class FamilyPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+    name: ModelName
     description: str
     licence: str
     members: Annotated[tuple[MemberPlan, ...], Field(min_length=1, strict=False)]
@@ -74,8 +75,4 @@ def load_family_plan(name: str) -> FamilyPlan:
     except OSError as error:
         raise ConfigurationError(f"no such family plan: {name} ({error.strerror})") from error
     except ValidationError as error:
-        problems = (
-            ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
-            for item in error.errors(include_url=False)
-        )
-        raise ConfigurationError(f"family plan {name}: {'; '.join(problems)}") from error
+        raise ConfigurationError(f"family plan {name}: {told_problems(error)}") from error

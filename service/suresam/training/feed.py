@@ -1,7 +1,7 @@
 """Batches in the order of the steps, drawn ahead where the device would wait for them."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 import torch
@@ -50,8 +50,15 @@ class Feed:
             drawn = self._drawn.pop(step).result()
         return Drawn(drawn.batch.to(self._device), drawn.seed)
 
+    def forget(self) -> None:
+        """Drop what is drawn ahead: steps are counted anew, for another stage."""
+        for drawn in self._drawn.values():
+            drawn.cancel()
+        wait(self._drawn.values())
+        self._drawn.clear()
+
     def close(self) -> None:
         """Draw nothing any more."""
+        self.forget()
         if self._threads is not None:
-            self._threads.shutdown(cancel_futures=True)
-            self._drawn.clear()
+            self._threads.shutdown()

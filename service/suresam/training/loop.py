@@ -91,8 +91,8 @@ class Trainer:
             self.stage = "joint"
             if run.init_from is None:
                 self._align()
-        self.feed_ahead = min(_DRAWN_AHEAD, os.cpu_count() or 1) if run.device != "cpu" else 0
-        self.feed = Feed(self._draw, self.device, 0)
+        ahead = min(_DRAWN_AHEAD, os.cpu_count() or 1) if run.device != "cpu" else 0
+        self.feed = Feed(self._draw, self.device, ahead)
         self._begin_stage()
         if run.resume:
             self._restore()
@@ -237,8 +237,7 @@ class Trainer:
         """Fresh optimiser, gradient and average for the parameters that the stage trains."""
         self.step = 0
         self.stage_began = self.seconds
-        self.feed.close()
-        self.feed = Feed(self._draw, self.device, self.feed_ahead)
+        self.feed.forget()
         named = {
             name: parameter
             for name, parameter in self.model.named_parameters()

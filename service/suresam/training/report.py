@@ -2,7 +2,6 @@
 
 import platform
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from suresam.evaluation.run import evaluate, flat_figures, library_versions
 from suresam.evaluation.targets import usual_choice
 from suresam.machine import source_commit
 from suresam.scenes.scene import TEST_SEEDS
+from suresam.segmentation.weights import file_sha256
 from suresam.training.loop import Trainer
 from suresam.training.pool import training_seed
 
@@ -61,7 +61,7 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
         },
         "init_from": None if options.init_from is None else {
             "file": str(options.init_from),
-            "sha256": sha256(options.init_from.read_bytes()).hexdigest(),
+            "sha256": file_sha256(options.init_from),
         },
         "training_hours": round(trainer.seconds / 3600, 3),
         "max_minutes": options.max_minutes,

@@ -50,3 +50,15 @@ def test_an_error_in_drawing_reaches_the_step_that_needs_it():
     with pytest.raises(ValueError, match="scene 7"):
         feed.take(1, lambda at: 128)
     feed.close()
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_another_stage_gets_batches_of_its_own(ahead):
+    stage = 1
+    feed = Feed(lambda step, size: _drawn(step, stage * size), CPU, ahead)
+    feed.take(0, lambda at: 10)
+    feed.forget()
+    stage = 2
+    taken = [feed.take(step, lambda at: 10).batch.pixels.item() for step in range(3)]
+    feed.close()
+    assert taken == [20, 1020, 2020]
