@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize, softplus
 
 from suresam.training.forward import Decoded
+from suresam.training.islands import island_loss
 from suresam.training.recipe import JointStage
 
 _CONTRAST = 8.0
@@ -52,6 +53,8 @@ def answer_loss(
         The loss, a scalar, and the true IoUs (R, 4).
     """
     masks = mask_loss(answer.logits, truth, plain_share)
+    if stage.weight_islands:
+        masks = masks + stage.weight_islands * island_loss(answer.logits, truth)
     iou = mask_iou(answer.logits, truth)
     single, three = (
         (stage.weight_single_click, 1.0) if is_ambiguous else (1.0, stage.weight_candidates_box)

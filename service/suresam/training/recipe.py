@@ -47,6 +47,7 @@ class JointStage:
         weight_single_click: weight of token 0 for a single click.
         weight_candidates_box: weight of tokens 1 to 3 for boxes and corrections.
         weight_all_candidates: weight of the mean beside the best of the three candidates.
+        weight_islands: weight of pieces of a mask that do not touch the target.
         weight_iou: weight of the predicted-IoU head.
         weight_contrast: weight of the contrastive loss.
         weight_corrections: weight of the corrective clicks' masks.
@@ -66,6 +67,7 @@ class JointStage:
     weight_single_click: float = 0.3
     weight_candidates_box: float = 0.3
     weight_all_candidates: float = 0.05
+    weight_islands: float = 0.0
     weight_iou: float = 1.0
     weight_contrast: float = 0.5
     weight_corrections: float = 0.7
