@@ -49,20 +49,22 @@ def predict(
         For each row its prediction, or the error of that row alone.
     """
     decoded = backbone.decode(rows)
-    scores = _scores(decoded)
+    is_settled = [backbone.box.by_token_0 and row.has_box for row in rows]
+    scores = _scores(decoded, is_settled)
     return [_finish(decoded.low_res_logits[i], scores[i], wants) for i, wants in enumerate(wanted)]
 
 
-def _scores(decoded: Decoded) -> NDArray[np.float64]:
+def _scores(decoded: Decoded, is_settled: Sequence[bool]) -> NDArray[np.float64]:
     """(B, 3 * 4 + 2) on the host: predicted IoU, stability and entropy of each token, the token
     of a single mask, and whether the row is finite.
     """
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
+    settled = torch.tensor(is_settled, device=logits.device)
     columns = (
         predicted_iou,
         stability(logits, STABILITY_OFFSET),
         mask_entropy(logits),
-        single_mask_tokens(logits, predicted_iou)[:, None].float(),
+        single_mask_tokens(logits, predicted_iou, settled)[:, None].float(),
         (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)[:, None].float(),
     )
     return torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)

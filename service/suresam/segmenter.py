@@ -89,7 +89,7 @@ class Segmenter:
             manifest.name,
             load_model(manifest, folder),
             choose_device(device),
-            box_as_mask_input=manifest.box_as_mask_input,
+            box=manifest.box,
         )
 
     def embed(self, image: ImageSource) -> EmbeddedImage:

@@ -12,6 +12,7 @@ from parity import upstream
 from suresam.domain import Box, ImageSize, Point, Prompt
 from suresam.prediction import Wanted, predict
 from suresam.segmentation.architecture import Architecture
+from suresam.segmentation.box_convention import OFFICIAL
 from suresam.segmentation.box_mask import draw_box_mask
 from suresam.segmentation.checkpoints import load_model
 from suresam.segmentation.manifests import load_family
@@ -53,16 +54,15 @@ class Pair:
                 pytest.skip(f"the weights of {name} are not here")
             model = load_model(manifest)
             self.predictor = upstream.predictor_of_ours(model)
-            model.sam_mask_decoder.dynamic_multimask_via_stability = True
-            self.has_box_mask = manifest.box_as_mask_input
+            self.box = manifest.box
         else:
             official = upstream.build_official(name, seed=3)
             self.predictor = upstream.SAM2ImagePredictor(official)
             model = Architecture().build()
             wanted = model.state_dict()
             model.load_state_dict({k: v for k, v in official.state_dict().items() if k in wanted})
-            self.has_box_mask = False
-        self.backbone = Sam2Backbone(name, model, "cpu", box_as_mask_input=self.has_box_mask)
+            self.box = OFFICIAL
+        self.backbone = Sam2Backbone(name, model, "cpu", box=self.box)
         self.image = photo(1)
         self.predictor.set_image(self.image)
         [self.embedding] = self.backbone.encode([self.image])
@@ -70,8 +70,11 @@ class Pair:
     def upstream(
         self, prompt: Prompt, multimask: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        is_settled = prompt.box is not None and self.box.by_token_0
+        decoder = self.predictor.model.sam_mask_decoder
+        decoder.dynamic_multimask_via_stability = not is_settled
         mask_input = prompt.mask_input
-        if mask_input is None and prompt.box is not None and self.has_box_mask:
+        if mask_input is None and prompt.box is not None and self.box.as_mask_input:
             scale = self.backbone.input_size / np.array([SIZE.width, SIZE.height] * 2)
             box = torch.from_numpy(np.array(prompt.box) * scale).float()[None]
             size = self.backbone.low_res_size

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from suresam.domain import ImageSize, Prediction, Prompt
+from suresam.domain import Box, ImageSize, Prediction, Prompt
 from suresam.errors import NonFiniteOutput
 from suresam.prediction import Wanted, predict
+from suresam.segmentation.box_convention import BoxConvention
 from suresam.segmentation.fake import FakeBackbone
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.transforms import full_size_masks
@@ -63,6 +64,22 @@ def test_an_unstable_single_mask_is_the_best_candidate():
     prediction = predict_one(FlatTokenZero(), Wanted(SIZE, multimask=False))
     assert prediction.tokens == (2,)
     assert prediction.predicted_iou == pytest.approx((0.7,))
+
+
+@pytest.mark.parametrize(("by_token_0", "tokens"), [(True, (0,)), (False, (2,))])
+def test_a_checkpoint_may_answer_boxes_by_token_0_stable_or_not(by_token_0, tokens):
+    backbone = FlatTokenZero(box=BoxConvention(by_token_0=by_token_0))
+    [embedding] = backbone.encode([np.zeros((2, 2, 3), np.uint8)])
+    two_points = Prompt(points=[(8, 8), (40, 40)])
+    rows = [
+        prompt_row(prompt, SIZE, embedding, backbone)
+        for prompt in (Prompt(box=Box(8, 8, 40, 40)), two_points)
+    ]
+    by_box, by_points = predict(backbone, rows, [Wanted(SIZE, multimask=False)] * 2)
+    assert by_box.tokens == tokens
+    assert by_points.tokens == (2,)
+    [three, _] = predict(backbone, rows, [Wanted(SIZE)] * 2)
+    assert three.tokens == (1, 2, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 13), (640, 480)])

@@ -8,6 +8,7 @@ from PIL import Image
 from suresam import segmenter
 from suresam.domain import ImageSize
 from suresam.errors import ImageTooLarge, InvalidImage, InvalidPrompt, NonFiniteOutput
+from suresam.segmentation.box_convention import OFFICIAL
 from suresam.segmentation.fake import FakeBackbone
 from suresam.segmenter import Segmenter
 
@@ -20,7 +21,7 @@ def backbone():
 @pytest.fixture
 def model(monkeypatch, backbone):
     """A `Segmenter` round the fake device."""
-    manifest = SimpleNamespace(name="fake-small", box_as_mask_input=False)
+    manifest = SimpleNamespace(name="fake-small", box=OFFICIAL)
     family = SimpleNamespace(member=lambda _: manifest)
     monkeypatch.setattr(segmenter, "load_family", lambda *_: family)
     monkeypatch.setattr(segmenter, "load_model", lambda *_: None)

@@ -31,7 +31,5 @@ def _load(
     model = load_model(manifest, models_dir)
     # Where the manifest has no hash, that of the file itself is told.
     sha256 = manifest.sha256 or check_sha256(manifest, require_weights(manifest, models_dir))
-    backbone = Sam2Backbone(
-        manifest.name, model, device, box_as_mask_input=manifest.box_as_mask_input
-    )
+    backbone = Sam2Backbone(manifest.name, model, device, box=manifest.box)
     return Member(backbone, roles, sha256, manifest.licence)

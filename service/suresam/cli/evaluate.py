@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,7 @@ def _num_targets(args: argparse.Namespace) -> int | None:
 
 def _contestants(args: argparse.Namespace) -> "list[Contestant]":
     from suresam.evaluation.contestants import family_contestants, weights_contestant
+    from suresam.segmentation.box_convention import TRAINED_HERE
     from suresam.segmentation.sam2 import choose_device
     from suresam.training.recipe import load_recipe
 
@@ -173,13 +175,10 @@ def _contestants(args: argparse.Namespace) -> "list[Contestant]":
         contestants = family_contestants(
             args.models, members, device, None if folder is None else Path(folder)
         )
+    box = replace(TRAINED_HERE, as_mask_input=not args.corners_only)
     for path, config, name in zip(args.weights, configs, _names(args.weights), strict=True):
         architecture = load_recipe(config).architecture
-        contestants.append(
-            weights_contestant(
-                path, architecture, name, device, box_as_mask_input=not args.corners_only
-            )
-        )
+        contestants.append(weights_contestant(path, architecture, name, device, box=box))
     return contestants
 
 
@@ -200,7 +199,7 @@ def _describe_weights(contestants: "list[Contestant]") -> dict[str, Any]:
             "sha256": contestant.sha256,
             "input_size": contestant.manifest.architecture.input_size,
             "num_parameters": contestant.predictor.backbone.num_parameters,
-            "box_as_mask_input": contestant.manifest.box_as_mask_input,
+            "box": asdict(contestant.manifest.box),
             "device": contestant.predictor.backbone.device,
             "dtype": contestant.predictor.backbone.dtype,
         }

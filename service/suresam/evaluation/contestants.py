@@ -7,6 +7,7 @@ from pathlib import Path
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.segmentation.architecture import Architecture
+from suresam.segmentation.box_convention import TRAINED_HERE, BoxConvention
 from suresam.segmentation.checkpoints import load_model
 from suresam.segmentation.manifests import ModelManifest, load_family
 from suresam.segmentation.weights import file_sha256, require_weights
@@ -49,7 +50,7 @@ def weights_contestant(
     name: str,
     device: str,
     *,
-    box_as_mask_input: bool = True,
+    box: BoxConvention = TRAINED_HERE,
 ) -> Contestant:
     """Weights that no manifest describes, such as those of a training that is not finished.
 
@@ -58,9 +59,8 @@ def weights_contestant(
         architecture: that they fit.
         name: what reports call them.
         device: "cpu" or "cuda".
-        box_as_mask_input: whether the model was trained with boxes drawn as its mask input, as
-            `suresam train segmenter` does; the figure "box, corners only" is asked for in any
-            case.
+        box: how the model was taught to read boxes, as by `suresam train segmenter` unless told
+            otherwise; the figure "box, corners only" is asked for in any case.
 
     Raises:
         ConfigurationError: the file is missing, damaged, or not of that architecture.
@@ -75,7 +75,7 @@ def weights_contestant(
         licence="unknown",
         architecture=architecture,
         weights=weights.name,
-        box_as_mask_input=box_as_mask_input,
+        box=box,
         # Known beforehand, or the loader would note it down beside the file and hold to it.
         sha256=file_sha256(weights),
         folder=weights.parent,
@@ -89,6 +89,6 @@ def _load(manifest: ModelManifest, device: str, models_dir: Path | None) -> Cont
         manifest.name,
         load_model(manifest, models_dir),
         device,
-        box_as_mask_input=manifest.box_as_mask_input,
+        box=manifest.box,
     )
     return Contestant(manifest, weights, file_sha256(weights), predictor)

@@ -6,6 +6,7 @@ the service's.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from suresam.domain import ImageSize, Prediction, Prompt
 from suresam.prediction import Wanted, predict
 from suresam.segmentation.architecture import ImageModel
 from suresam.segmentation.backbone import Backbone
+from suresam.segmentation.box_convention import BoxConvention
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.sam2 import Sam2Backbone
 from suresam.segmenter import EmbeddedImage
@@ -70,11 +72,14 @@ class BackbonePredictor:
 
     @classmethod
     def of_model(
-        cls, name: str, model: ImageModel, device: str, *, box_as_mask_input: bool
+        cls, name: str, model: ImageModel, device: str, *, box: BoxConvention
     ) -> "BackbonePredictor":
         """Ask a model that may still be in training; it is put into evaluation mode."""
-        backbone = Sam2Backbone(name, model, device, box_as_mask_input=box_as_mask_input)
-        return cls(backbone, Sam2Backbone(name, model, device) if box_as_mask_input else backbone)
+        backbone = Sam2Backbone(name, model, device, box=box)
+        if not box.as_mask_input:
+            return cls(backbone, backbone)
+        told = replace(box, as_mask_input=False)
+        return cls(backbone, Sam2Backbone(name, model, device, box=told))
 
     def embed(self, image: NDArray[np.uint8]) -> EmbeddedImage:
         """Encode an image of any size."""

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from suresam.segmentation.architecture import NUM_MASK_TOKENS as NUM_MASK_TOKENS
+from suresam.segmentation.box_convention import BoxConvention
+
+BOX_LABELS = (2, 3)
+"""Upstream's labels of a box's top left and bottom right corner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +53,11 @@ class DecodeRow:
     def shape(self) -> tuple[int, bool]:
         """What rows of one batch have in common: prompt length, and whether a mask is given."""
         return len(self.labels), self.mask_input is not None
+
+    @property
+    def has_box(self) -> bool:
+        """Whether a box is among its prompts."""
+        return BOX_LABELS[0] in self.labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +107,8 @@ class Backbone(Protocol):
         """Weights in the model."""
 
     @property
-    def box_as_mask_input(self) -> bool:
-        """Whether a box is also drawn as mask input (a property of the checkpoint's training)."""
+    def box(self) -> BoxConvention:
+        """How the checkpoint was taught to read boxes."""
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
         """Embed images of any sizes, each RGB uint8 (H, W, 3), in one forward."""

@@ -1,4 +1,4 @@
-"""A box drawn as a mask input: how families with `box_as_mask_input` receive their boxes.
+"""A box drawn as a mask input: how families that draw them receive their boxes.
 
 This departs from the official path, which tells the decoder only the two corners. A small
 model learns boxes far better when it also sees the rectangle (held-out IoU 0.59 against 0.32

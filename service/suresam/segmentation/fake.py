@@ -18,6 +18,7 @@ from suresam.segmentation.backbone import (
     DecodeRow,
     ImageEmbedding,
 )
+from suresam.segmentation.box_convention import OFFICIAL, BoxConvention
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class FakeBackbone:
     name: str = "fake-small"
     costs: FakeCosts = field(default_factory=FakeCosts)
     input_size: int = 64
-    box_as_mask_input: bool = False
+    box: BoxConvention = OFFICIAL
     poison: int = 201
     nan: int = 202
     deadly: int = 203

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -18,6 +18,7 @@ from pydantic import (
 from suresam.domain import AUTO, LARGE, SMALL
 from suresam.errors import ConfigurationError, UnknownModel
 from suresam.segmentation.architecture import Architecture
+from suresam.segmentation.box_convention import OFFICIAL, BoxConvention
 from suresam.segmentation.model_folders import manifest_folders
 
 # Names become file names, so none may leave its folder.
@@ -44,7 +45,7 @@ class ModelManifest:
         source, licence: where the weights come from and under what terms.
         architecture: every tensor shape follows from it.
         weights: file name; `.safetensors` or an official `.pt`.
-        box_as_mask_input: whether a box is also drawn as mask input, as in training.
+        box: how it was taught to read boxes.
         url: where the weights can be fetched, or None.
         sha256: of the weights file in lower-case hex, or None where none is established.
         size_bytes: of the weights file, or None.
@@ -58,7 +59,7 @@ class ModelManifest:
     licence: str
     architecture: Architecture
     weights: _WeightsFile
-    box_as_mask_input: bool = False
+    box: BoxConvention = OFFICIAL
     url: _HttpUrl | None = None
     sha256: _Sha256 | None = None
     size_bytes: Annotated[int, Field(gt=0)] | None = None
@@ -139,6 +140,7 @@ def write_manifest(manifest: ModelManifest, folder: Path) -> Path:
     """Write a model's manifest, one field a line, and return its path."""
     values = {f.name: getattr(manifest, f.name) for f in fields(manifest) if f.name != "folder"}
     values["architecture"] = manifest.architecture.to_dict()
+    values["box"] = asdict(manifest.box)
     path = folder / f"{manifest.name}.json"
     path.write_text(_as_json(values) + "\n")
     return path

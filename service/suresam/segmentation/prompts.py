@@ -5,12 +5,9 @@ import torch
 from numpy.typing import NDArray
 
 from suresam.domain import ImageSize, Prompt
-from suresam.segmentation.backbone import Backbone, DecodeRow, ImageEmbedding
+from suresam.segmentation.backbone import BOX_LABELS, Backbone, DecodeRow, ImageEmbedding
 from suresam.segmentation.box_mask import draw_box_mask
 from suresam.segmentation.transforms import resize_mask_input
-
-BOX_LABELS = (2, 3)
-"""Upstream's labels of a box's top left and bottom right corner."""
 
 
 def prompt_row(
@@ -31,7 +28,7 @@ def prompt_row(
     mask_input: NDArray[np.float32] | None = None
     if prompt.mask_input is not None:
         mask_input = resize_mask_input(prompt.mask_input, backbone.low_res_size)
-    elif prompt.box is not None and backbone.box_as_mask_input:
+    elif prompt.box is not None and backbone.box.as_mask_input:
         box = torch.from_numpy(points[:2].reshape(1, 4))
         mask_input = draw_box_mask(box, backbone.input_size, backbone.low_res_size)[0, 0].numpy()
     return DecodeRow(embedding, points, np.asarray(labels, dtype=np.int32), mask_input)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from suresam.errors import ConfigurationError
 from suresam.segmentation.architecture import ImageModel
 from suresam.segmentation.backbone import Decoded, DecodeRow, ImageEmbedding
+from suresam.segmentation.box_convention import OFFICIAL, BoxConvention
 from suresam.segmentation.transforms import normalise_images
 
 
@@ -34,15 +35,15 @@ class Sam2Backbone:
         model: in evaluation mode; moved to the device.
         device: "cpu" or "cuda[:n]". On CUDA the model runs under bfloat16 autocast and returns
             float32; not yet run on a GPU.
-        box_as_mask_input: as the checkpoint's manifest declares.
+        box: as the checkpoint's manifest declares.
     """
 
     def __init__(
-        self, name: str, model: ImageModel, device: str, *, box_as_mask_input: bool = False
+        self, name: str, model: ImageModel, device: str, *, box: BoxConvention = OFFICIAL
     ) -> None:
         self.name = name
         self.device = device
-        self.box_as_mask_input = box_as_mask_input
+        self.box = box
         self.input_size = model.architecture.input_size
         self.low_res_size = model.architecture.low_res_size
         self.num_parameters = sum(p.numel() for p in model.parameters())

@@ -29,15 +29,16 @@ def stability(mask_logits: Tensor, delta: float) -> Tensor:
     return torch.where(outer > 0, inner / outer, 1.0)
 
 
-def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor) -> Tensor:
+def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor, is_settled: Tensor) -> Tensor:
     """The token of each row when one mask is wanted.
 
-    Token 0 where its mask is stable; otherwise the one of tokens 1 to 3 with the highest
-    predicted IoU.
+    Token 0 where its mask is stable or the prompt leaves no choice; otherwise the one of tokens
+    1 to 3 with the highest predicted IoU.
 
     Args:
         low_res_logits: (B, 4, h, w).
         predicted_iou: (B, 4).
+        is_settled: (B,) bool, rows that take token 0 in any case; none with official models.
 
     Returns:
         (B,) int64 within 0 to 3.
@@ -45,5 +46,6 @@ def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor) -> Tensor:
     Source: `MaskDecoder._dynamic_multimask_via_stability` of the `sam2` package.
     """
     is_stable = stability(low_res_logits[:, SINGLE_TOKEN], STABILITY_DELTA) >= STABILITY_THRESHOLD
+    is_stable |= is_settled
     best_candidate = predicted_iou[:, 1:].argmax(-1) + 1
     return torch.where(is_stable, SINGLE_TOKEN, best_candidate)

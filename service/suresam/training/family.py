@@ -216,7 +216,7 @@ def _contestants(options: FamilyOptions, plan: FamilyPlan) -> list[Contestant]:
             load_recipe(member.recipe).architecture,
             member.name,
             device,
-            box_as_mask_input=plan.box_as_mask_input,
+            box=plan.box,
         )
         for member in plan.members
     ]
@@ -254,7 +254,7 @@ def _manifest(
         licence=plan.licence,
         architecture=load_recipe(member.recipe).architecture,
         weights=weights.name,
-        box_as_mask_input=plan.box_as_mask_input,
+        box=plan.box,
         sha256=file_sha256(weights),
         size_bytes=weights.stat().st_size,
         provenance=report,

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from suresam.errors import ConfigurationError
+from suresam.segmentation.box_convention import TRAINED_HERE, BoxConvention
 from suresam.segmentation.manifests import ModelName, told_problems
 
 
@@ -34,7 +35,7 @@ class FamilyPlan(BaseModel):
     Attributes:
         name, description, licence: go into the family's file, the manifests and the card.
         members: at least one.
-        box_as_mask_input: whether boxes are drawn as mask input, as our training does.
+        box: how the members read boxes; as our training teaches them, unless told otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -43,7 +44,7 @@ class FamilyPlan(BaseModel):
     description: str
     licence: str
     members: Annotated[tuple[MemberPlan, ...], Field(min_length=1, strict=False)]
-    box_as_mask_input: bool = True
+    box: BoxConvention = TRAINED_HERE
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -18,6 +18,7 @@ from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.prompts import central_click, tight_box
 from suresam.evaluation.targets import Picture, TargetChoice, chosen_pictures
 from suresam.segmentation.architecture import Architecture, ImageModel
+from suresam.segmentation.box_convention import BoxConvention
 from suresam.segmentation.transforms import normalise_images
 from suresam.training.forward import encode
 from suresam.training.sheet import ANSWER, BEST, TRUTH, Tile, draw_sheet
@@ -83,7 +84,7 @@ class Judge:
 
     def _by_clicks(self, title: str) -> Judgement:
         predictor = BackbonePredictor.of_model(
-            "training", self._model, str(self._device), box_as_mask_input=False
+            "training", self._model, str(self._device), box=BoxConvention(by_token_0=True)
         )
         scores = []
         cells = []

@@ -8,6 +8,7 @@ import pytest
 
 from suresam.cli import main
 from suresam.errors import ConfigurationError
+from suresam.segmentation.box_convention import BoxConvention
 from suresam.segmentation.manifests import load_manifest
 from suresam.segmentation.weights import require_weights
 
@@ -102,7 +103,7 @@ def test_boxes_are_drawn_for_weights_unless_they_never_saw_any(work, flags, is_d
     config = ["--config", "demo-small", "--device", "cpu"]
     assert main(["evaluate", "segmenter", "scenes:1", "--weights", weights, *config, *flags]) == 0
     [predictor] = work["predictors"]
-    assert predictor.backbone.box_as_mask_input is is_drawn
+    assert predictor.backbone.box == BoxConvention(as_mask_input=is_drawn, by_token_0=True)
 
 
 def test_a_missing_extra_is_one_line_and_exit_2():

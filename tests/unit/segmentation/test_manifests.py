@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from suresam.errors import ConfigurationError, UnknownModel
+from suresam.segmentation.box_convention import OFFICIAL, TRAINED_HERE
 from suresam.segmentation.manifests import (
     Family,
     list_families,
@@ -66,9 +67,11 @@ def test_first_member_is_small_and_last_is_large():
     assert family.roles_of(TINY) == ("small",)
 
 
-def test_only_the_demo_family_draws_boxes_as_mask_input():
-    drawn = {manifest.name for manifest in list_manifests() if manifest.box_as_mask_input}
-    assert drawn == {"demo-small", "demo-large"}
+def test_only_the_demo_family_reads_boxes_in_its_own_way():
+    conventions = {manifest.name: manifest.box for manifest in list_manifests()}
+    for name in ("demo-small", "demo-large"):
+        assert conventions.pop(name) == TRAINED_HERE
+    assert set(conventions.values()) == {OFFICIAL}
 
 
 def test_sam_2_0_and_2_1_differ_in_weights_only():

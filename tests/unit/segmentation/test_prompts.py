@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from suresam.domain import ImageSize, Prompt
+from suresam.segmentation.box_convention import BoxConvention
 from suresam.segmentation.fake import FakeBackbone
 from suresam.segmentation.prompts import prompt_row
 
@@ -48,7 +49,7 @@ def test_a_box_alone_is_a_prompt(backbone):
 
 def test_a_box_is_drawn_where_the_checkpoint_was_trained_so():
     # Input 64, low-res 16: the left upper quarter of the image is the left upper 8 x 8.
-    backbone = FakeBackbone(input_size=64, box_as_mask_input=True)
+    backbone = FakeBackbone(input_size=64, box=BoxConvention(as_mask_input=True))
     made = row(backbone, box=(0, 0, 320, 240))
     expected = np.full((16, 16), -4.0)
     expected[:8, :8] = 4.0
@@ -58,12 +59,12 @@ def test_a_box_is_drawn_where_the_checkpoint_was_trained_so():
 
 
 def test_no_box_draws_nothing():
-    backbone = FakeBackbone(box_as_mask_input=True)
+    backbone = FakeBackbone(box=BoxConvention(as_mask_input=True))
     assert row(backbone, points=[(1, 1)]).mask_input is None
 
 
 def test_a_mask_input_stands_in_for_the_drawn_box():
-    backbone = FakeBackbone(box_as_mask_input=True)
+    backbone = FakeBackbone(box=BoxConvention(as_mask_input=True))
     sent = np.full((16, 16), 2.5, np.float32)
     np.testing.assert_array_equal(row(backbone, box=(0, 0, 9, 9), mask_input=sent).mask_input, sent)
 

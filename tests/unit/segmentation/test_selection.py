@@ -13,6 +13,7 @@ def maps(inner, border, size=10):
 
 
 IOUS = torch.tensor([[0.9, 0.2, 0.7, 0.3]])
+OPEN, SETTLED = torch.tensor([False]), torch.tensor([True])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_a_logit_exactly_at_the_moved_cut_is_outside_of_it():
     ],
 )
 def test_token_0_where_it_is_stable_else_the_best_candidate(inner, border, token):
-    chosen = single_mask_tokens(maps(inner, border), IOUS)
+    chosen = single_mask_tokens(maps(inner, border), IOUS, OPEN)
     assert chosen.dtype == torch.int64
     assert chosen.tolist() == [token]
 
@@ -52,14 +53,21 @@ def test_token_0_where_it_is_stable_else_the_best_candidate(inner, border, token
 def test_token_0_is_no_candidate_for_itself(best):
     ious = torch.tensor([[1.0, 0.1, 0.1, 0.1]])
     ious[0, best] = 0.2
-    assert single_mask_tokens(maps(0, 1), ious).tolist() == [best]
+    assert single_mask_tokens(maps(0, 1), ious, OPEN).tolist() == [best]
 
 
 def test_each_row_is_decided_by_itself():
     logits = torch.cat([maps(0, 50), maps(50, 0), maps(0, 50)])
     ious = torch.tensor([[0.0, 1.0, 0.5, 0.0], [0.0, 1.0, 0.5, 0.0], [0.0, 0.1, 0.5, 0.9]])
-    assert single_mask_tokens(logits, ious).tolist() == [1, 0, 3]
+    assert single_mask_tokens(logits, ious, OPEN.expand(3)).tolist() == [1, 0, 3]
+    settled = torch.tensor([False, False, True])
+    assert single_mask_tokens(logits, ious, settled).tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("inner", "border"), [(50, 0), (0, 50)])
+def test_token_0_whatever_its_mask_where_the_prompt_leaves_no_choice(inner, border):
+    assert single_mask_tokens(maps(inner, border), IOUS, SETTLED).tolist() == [0]
 
 
 def test_no_rows_give_no_tokens():
-    assert single_mask_tokens(torch.empty(0, 4, 8, 8), torch.empty(0, 4)).tolist() == []
+    assert single_mask_tokens(torch.empty(0, 4, 8, 8), torch.empty(0, 4), OPEN[:0]).tolist() == []
