@@ -14,6 +14,7 @@ from suresam.client import AsyncClient, AsyncGrpcClient, RetryPolicy
 from suresam.engine.local import Member
 from suresam.segmentation.fake import FakeBackbone
 from suresam.settings import read_settings
+from suresam.uncertainty.member_heads import MemberHeads
 
 Photo = Callable[..., bytes]
 Serving = Callable[..., AbstractAsyncContextManager[RunningService]]
@@ -46,12 +47,15 @@ def serving() -> Serving:
 
     @asynccontextmanager
     async def serve(
-        *backbones: FakeBackbone, warm: bool = True, **settings: Any
+        *backbones: FakeBackbone,
+        warm: bool = True,
+        heads: dict[str, MemberHeads] | None = None,
+        **settings: Any,
     ) -> AsyncIterator[RunningService]:
         chosen = backbones or (FakeBackbone("fake-small"), FakeBackbone("fake-large"))
         roles = [("small",), *[() for _ in chosen[1:-1]], ("large",)][: len(chosen)]
         members = [
-            Member(backbone, role, "0" * 64, "none")
+            Member(backbone, role, "0" * 64, "none", (heads or {}).get(backbone.name))
             for backbone, role in zip(chosen, roles, strict=True)
         ]
         overrides = {"http_port": 0, "grpc_port": 0, "drain_s": 5, **settings}

@@ -17,6 +17,10 @@ LARGE = "large"
 AUTO = "auto"
 """Route modes beside a member's own name: the first member, the last, or let the policy choose."""
 
+PromptKind = Literal["one_click", "clicks", "box", "box_and_clicks", "mask_input"]
+"""What a prompt is made of: one foreground click; any other clicks; a box; both; or a mask input,
+whatever else there is."""
+
 KNOWN_METHODS = ("usam", "entropy")
 """Uncertainty methods that a request may name."""
 
@@ -67,6 +71,15 @@ class Prompt:
     def point_labels(self) -> tuple[int, ...]:
         """A label for every point."""
         return (1,) * len(self.points) if self.labels is None else self.labels
+
+    @property
+    def kind(self) -> PromptKind:
+        """What it is made of."""
+        if self.mask_input is not None:
+            return "mask_input"
+        if self.box is not None:
+            return "box_and_clicks" if self.points else "box"
+        return "one_click" if self.point_labels == (1,) else "clicks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,25 @@ class SegmentRequest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadScores:
+    """What the UncertainSAM heads say of one mask.
+
+    Attributes:
+        values: by name: IoU heads in (0, 1), gap heads in (-0.5, 0.5), and `*_gap_derived`, the
+            differences of two IoU heads.
+        model_gap, prompt_gap, task_gap: expected gains in IoU, signed; None where no head speaks
+            of this model.
+        in_regime: whether the heads saw prompts of this kind in training.
+    """
+
+    values: Mapping[str, float]
+    model_gap: float | None
+    prompt_gap: float | None
+    task_gap: float | None
+    in_regime: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """What a model says to one prompt: M masks, 3 with multimask and else 1, still unencoded.
 
@@ -158,6 +190,7 @@ class Prediction:
         predicted_iou, stability, entropy: M values each.
         low_res_logits: (M, h, w) float16 within +-32, or None.
         entropy_maps: (M, h, w) float16 in bits, or None.
+        heads: M values, or None without heads.
     """
 
     size: ImageSize
@@ -168,6 +201,7 @@ class Prediction:
     entropy: tuple[float, ...]
     low_res_logits: NDArray[np.float16] | None = None
     entropy_maps: NDArray[np.float16] | None = None
+    heads: tuple[HeadScores, ...] | None = None
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """One mask as bool (H, W), a view with columns contiguous."""
@@ -359,7 +393,8 @@ class ModelInfo:
         cost_ms: measured device milliseconds by stage ("encode", "decode").
         sha256: of the weights file.
         licence: of the weights.
-        heads, calibration: names of what belongs to it, or None.
+        heads, heads_sha256: name and file hash of the uncertainty heads installed for it, or None.
+        calibration: name of the calibration that belongs to it, or None.
     """
 
     name: str
@@ -372,6 +407,7 @@ class ModelInfo:
     sha256: str
     licence: str
     heads: str | None = None
+    heads_sha256: str | None = None
     calibration: str | None = None
 
 

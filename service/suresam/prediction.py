@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from suresam.domain import ImageSize, Prediction
+from suresam.domain import ImageSize, Prediction, PromptKind
 from suresam.errors import NonFiniteOutput
 from suresam.segmentation.backbone import NUM_MASK_TOKENS, Backbone, Decoded, DecodeRow
 from suresam.segmentation.selection import CANDIDATE_TOKENS, single_mask_tokens, stability
 from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
 from suresam.uncertainty.entropy import binary_entropy, mask_entropy
+from suresam.uncertainty.member_heads import MemberHeads
 
 STABILITY_OFFSET = 1.0
 """Logits by which the cut is moved for the reported stability, as SAM's mask generator does."""
@@ -29,7 +30,7 @@ class Wanted:
     Attributes:
         size: of the image, pixels.
         multimask: three candidates, or one mask by the stability rule.
-        masks, low_res_logits, maps: whether to return them.
+        masks, low_res_logits, maps, heads: whether to return them.
     """
 
     size: ImageSize
@@ -37,47 +38,72 @@ class Wanted:
     masks: bool = True
     low_res_logits: bool = False
     maps: bool = False
+    heads: bool = False
 
 
 @torch.inference_mode()
 def predict(
-    backbone: Backbone, rows: Sequence[DecodeRow], wanted: Sequence[Wanted]
+    backbone: Backbone,
+    rows: Sequence[DecodeRow],
+    wanted: Sequence[Wanted],
+    heads: MemberHeads | None = None,
 ) -> list[Prediction | NonFiniteOutput]:
     """Decode rows of equal shape in one forward and finish each for its own caller.
+
+    Args:
+        backbone: decodes.
+        rows: at least one.
+        wanted: of each row.
+        heads: that belong to the backbone's checkpoint, or None.
 
     Returns:
         For each row its prediction, or the error of that row alone.
     """
     decoded = backbone.decode(rows)
     is_settled = [backbone.box.by_token_0 and row.has_box for row in rows]
-    scores = _scores(decoded, is_settled)
-    return [_finish(decoded.low_res_logits[i], scores[i], wants) for i, wants in enumerate(wanted)]
+    if not any(wants.heads for wants in wanted):
+        heads = None
+    scores = _scores(decoded, is_settled, heads)
+    return [
+        _finish(decoded.low_res_logits[i], scores[i], wants, heads, rows[i].kind)
+        for i, wants in enumerate(wanted)
+    ]
 
 
-def _scores(decoded: Decoded, is_settled: Sequence[bool]) -> NDArray[np.float64]:
-    """(B, 3 * 4 + 2) on the host: predicted IoU, stability and entropy of each token, the token
-    of a single mask, and whether the row is finite.
+def _scores(
+    decoded: Decoded, is_settled: Sequence[bool], heads: MemberHeads | None
+) -> NDArray[np.float64]:
+    """(B, 2 + 4 * (3 + H)) on the host: the token of a single mask, whether the row is finite;
+    then predicted IoU, stability and entropy of each token, and the heads of each token's mask.
     """
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
     settled = torch.tensor(is_settled, device=logits.device)
-    columns = (
+    columns = [
+        single_mask_tokens(logits, predicted_iou, settled)[:, None].float(),
+        (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)[:, None].float(),
         predicted_iou,
         stability(logits, STABILITY_OFFSET),
         mask_entropy(logits),
-        single_mask_tokens(logits, predicted_iou, settled)[:, None].float(),
-        (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)[:, None].float(),
-    )
+    ]
+    if heads is not None:
+        columns.append(heads.heads.score(decoded.iou_token, decoded.mask_tokens).flatten(1))
     return torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)
 
 
 def _finish(
-    low_res_logits: Tensor, scores: NDArray[np.float64], wants: Wanted
+    low_res_logits: Tensor,
+    scores: NDArray[np.float64],
+    wants: Wanted,
+    heads: MemberHeads | None,
+    kind: PromptKind,
 ) -> Prediction | NonFiniteOutput:
-    *_, single_token, is_finite = scores
+    single_token, is_finite, *_ = scores
     if not is_finite:
         return NonFiniteOutput("the decoder's output is not finite")
     tokens = CANDIDATE_TOKENS if wants.multimask else (int(single_token),)
-    predicted_iou, stable, entropy = scores[: 3 * NUM_MASK_TOKENS].reshape(3, NUM_MASK_TOKENS)
+    own, of_heads = np.split(scores[2:], [3 * NUM_MASK_TOKENS])
+    predicted_iou, stable, entropy = own.reshape(3, NUM_MASK_TOKENS)
+    by_token = of_heads.reshape(NUM_MASK_TOKENS, -1)
     logits = low_res_logits[list(tokens)]
     return Prediction(
         size=wants.size,
@@ -90,6 +116,9 @@ def _finish(
         if wants.low_res_logits
         else None,
         entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
+        heads=tuple(heads.reading.read(by_token[t].tolist(), kind) for t in tokens)
+        if heads is not None and wants.heads
+        else None,
     )
 
 

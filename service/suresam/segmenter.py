@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from suresam.domain import SMALL, Box, ImageSize, Point, Prediction, Prompt, SegmentRequest
+from suresam.domain import (
+    SMALL,
+    Box,
+    HeadScores,
+    ImageSize,
+    Point,
+    Prediction,
+    Prompt,
+    SegmentRequest,
+)
 from suresam.errors import InvalidImage
 from suresam.prediction import Wanted, predict
 from suresam.segmentation.backbone import ImageEmbedding
@@ -18,6 +27,7 @@ from suresam.segmentation.images import ImageLimits, pixels_of, read_pixels
 from suresam.segmentation.manifests import load_family
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.sam2 import Sam2Backbone, choose_device
+from suresam.uncertainty.member_heads import load_member_heads
 from suresam.validation import PromptLimits, check_inside, check_request
 
 ImageSource: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8]
@@ -49,6 +59,7 @@ class Segmentation:
         tokens: (M,) int, the decoder token that made each mask, 0 to 3.
         low_res_logits: (M, h, w) float32 within +-32; may serve as a later `mask_input`.
         best: index of the highest predicted IoU.
+        heads: what the uncertainty heads say of each mask, M values, or None.
     """
 
     masks: NDArray[np.bool_]
@@ -58,6 +69,7 @@ class Segmentation:
     tokens: NDArray[np.int64]
     low_res_logits: NDArray[np.float32]
     best: int
+    heads: tuple[HeadScores, ...] | None
 
 
 class Segmenter:
@@ -84,13 +96,12 @@ class Segmenter:
         models_dir: str | Path | None = None,
     ) -> None:
         folder = None if models_dir is None else Path(models_dir)
-        manifest = load_family(models, folder).member(member)
-        self._backbone = Sam2Backbone(
-            manifest.name,
-            load_model(manifest, folder),
-            choose_device(device),
-            box=manifest.box,
-        )
+        family = load_family(models, folder)
+        manifest = family.member(member)
+        device = choose_device(device)
+        model = load_model(manifest, folder)
+        self._backbone = Sam2Backbone(manifest.name, model, device, box=manifest.box)
+        self._heads = load_member_heads(manifest, family, device, folder)
 
     def embed(self, image: ImageSource) -> EmbeddedImage:
         """Encode an image, to ask several prompts of it.
@@ -139,8 +150,8 @@ class Segmenter:
         embedded = image if isinstance(image, EmbeddedImage) else self.embed(image)
         check_inside([prompt], embedded.size)
         row = prompt_row(prompt, embedded.size, embedded.embedding, self._backbone)
-        wanted = Wanted(embedded.size, multimask, low_res_logits=True)
-        [prediction] = predict(self._backbone, [row], [wanted])
+        wanted = Wanted(embedded.size, multimask, low_res_logits=True, heads=True)
+        [prediction] = predict(self._backbone, [row], [wanted], self._heads)
         if not isinstance(prediction, Prediction):
             raise prediction
         assert prediction.low_res_logits is not None, "they were asked for"
@@ -152,6 +163,7 @@ class Segmenter:
             tokens=np.array(prediction.tokens),
             low_res_logits=prediction.low_res_logits.astype(np.float32),
             best=prediction.best,
+            heads=prediction.heads,
         )
 
 

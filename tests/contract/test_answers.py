@@ -4,12 +4,15 @@ import io
 
 import numpy as np
 import pytest
+import torch
+from heads import heads_of
 from PIL import Image
 
 from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, UncertaintyRequest
 from suresam.errors import DeadlineExceeded
 from suresam.masks.png import decode_png
 from suresam.masks.rle import decode_rle
+from suresam.uncertainty.member_heads import MemberHeads
 
 CLICK = Prompt(points=(Point(320, 240),), prompt_id="a")
 # The fake's discs for tokens 1 to 3, of radius 0.1, 0.2 and 0.3 of the input.
@@ -55,6 +58,54 @@ async def test_what_is_not_computed_is_null(client, photo_640x480):
     usam_only = UncertaintyRequest(methods=("usam",))
     answer = await client.segment(photo_640x480, CLICK, uncertainty=usam_only)
     assert answer.results[0].masks[0].uncertainty.entropy is None
+
+
+def by_hand(heads: MemberHeads, red: int, token: int) -> list[float]:
+    """What the fake's tokens give: its IoU token is red / 1000, its mask token the number."""
+    iou_token, mask_token = torch.tensor([[red / 1000]]), torch.tensor([[[float(token)]]])
+    return heads.heads.score(iou_token, mask_token)[0, 0].tolist()
+
+
+async def test_heads_say_of_every_mask_what_they_read_from_its_own_token(
+    serving, connect, transport, photo_640x480
+):
+    heads = {name: heads_of(name) for name in ("fake-small", "fake-large")}
+    box = Prompt(box=Box(100, 100, 300, 300))
+    two = Prompt(points=(Point(9, 9), Point(300, 200)))
+    async with serving(heads=heads) as running, connect(running, transport) as client:
+        answer = await client.segment(photo_640x480, (CLICK, box, two))
+        for result, in_regime in zip(answer.results, (True, True, False), strict=True):
+            for mask in result.masks:
+                doubt, names = mask.uncertainty, heads["fake-small"].heads.info.names
+                expected = by_hand(heads["fake-small"], 10, mask.token)
+                assert [doubt.heads[name] for name in names] == pytest.approx(expected, abs=1e-6)
+                assert doubt.model_gap == doubt.heads["model_gap"]
+                assert doubt.prompt_gap == doubt.heads["prompt_gap"]
+                assert doubt.task_gap == doubt.heads["task_gap"]
+                assert doubt.in_regime is in_regime
+                assert doubt.entropy is not None
+                # Nobody calibrated these heads, so nothing is expected.
+                assert (doubt.method, doubt.calibration) == ("usam", None)
+                assert (doubt.score, doubt.expected_iou) == (None, None)
+        of_masks = [tuple(mask.uncertainty.heads.values()) for mask in answer.results[0].masks]
+        assert len(set(of_masks)) == 3
+
+        large = await client.segment(photo_640x480, CLICK, route=RouteRequest(mode="large"))
+        for mask in large.results[0].masks:
+            assert mask.uncertainty.model_gap is None
+            assert mask.uncertainty.task_gap is not None
+        only_entropy = UncertaintyRequest(methods=("entropy",))
+        answer = await client.segment(photo_640x480, CLICK, uncertainty=only_entropy)
+        doubt = answer.results[0].masks[0].uncertainty
+        assert (doubt.heads, doubt.task_gap, doubt.in_regime, doubt.method) == (None,) * 4
+
+
+async def test_installed_heads_are_told_with_their_hash(serving, connect, transport):
+    heads = {"fake-small": heads_of("fake-small")}
+    async with serving(heads=heads) as running, connect(running, transport) as client:
+        small, large = (await client.models()).members
+    assert (small.heads, small.heads_sha256) == ("usam-fake", "1" * 64)
+    assert (large.heads, large.heads_sha256) == (None, None)
 
 
 async def test_single_mask_states_the_token_that_made_it(client, photo_640x480):

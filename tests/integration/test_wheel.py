@@ -48,6 +48,7 @@ def test_the_wheel_holds_manifests_weights_and_no_downloads(unpacked: Path):
     assert {"demo-small.json", "demo-small.safetensors", "demo-large.safetensors"} <= names
     assert "downloads" not in names
     assert (unpacked / "suresam" / "training" / "configs").is_dir()
+    assert [path.name for path in (unpacked / "suresam" / "_samples").iterdir()] == ["coffee.jpg"]
     assert not (unpacked / "service").exists()
 
 

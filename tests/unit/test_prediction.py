@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from heads import heads_of
 
 from suresam.domain import Box, ImageSize, Prediction, Prompt
 from suresam.errors import NonFiniteOutput
@@ -160,3 +161,28 @@ def test_each_row_gets_what_its_caller_wants(backbone):
     single, many = predict(backbone, [row_of(backbone), row_of(backbone)], wanted)
     assert (len(single.tokens), single.mask(0).shape, single.entropy_maps) == (1, (5, 3), None)
     assert (len(many.tokens), many.mask_bits, len(many.entropy_maps)) == (3, None, 3)
+
+
+def test_heads_are_told_to_those_who_ask_and_follow_the_token_that_made_the_mask():
+    backbone = FlatTokenZero()
+    heads = heads_of("fake-small")
+    rows = [row_of(backbone, red=red) for red in (10, 20, 30)]
+    wanted = [
+        Wanted(SIZE, heads=True),
+        Wanted(SIZE),
+        Wanted(SIZE, multimask=False, heads=True),
+    ]
+    three, silent, single = predict(backbone, rows, wanted, heads)
+    assert silent.heads is None
+    assert single.tokens == (2,)
+    decoded = backbone.decode(rows)
+    scores = heads.heads.score(decoded.iou_token, decoded.mask_tokens)
+    for prediction, row in ((three, 0), (single, 2)):
+        assert len(prediction.heads) == len(prediction.tokens)
+        for told, token in zip(prediction.heads, prediction.tokens, strict=True):
+            values = [told.values[name] for name in heads.heads.info.names]
+            assert values == pytest.approx(scores[row, token].tolist(), abs=1e-6)
+
+
+def test_without_heads_none_are_told(backbone):
+    assert predict_one(backbone, Wanted(SIZE, heads=True)).heads is None

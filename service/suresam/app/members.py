@@ -4,10 +4,11 @@ from pathlib import Path
 
 from suresam.engine.local import Member
 from suresam.segmentation.checkpoints import load_model
-from suresam.segmentation.manifests import ModelManifest, load_family
+from suresam.segmentation.manifests import Family, ModelManifest, load_family
 from suresam.segmentation.sam2 import Sam2Backbone, choose_device
 from suresam.segmentation.weights import check_sha256, require_weights
 from suresam.settings import Settings
+from suresam.uncertainty.member_heads import load_member_heads
 
 
 def load_members(settings: Settings) -> tuple[str, list[Member]]:
@@ -19,17 +20,13 @@ def load_members(settings: Settings) -> tuple[str, list[Member]]:
     models_dir = None if settings.models_dir is None else Path(settings.models_dir)
     device = choose_device(settings.device)
     family = load_family(settings.models, models_dir)
-    return family.name, [
-        _load(manifest, family.roles_of(manifest.name), device, models_dir)
-        for manifest in family.members
-    ]
+    return family.name, [_load(manifest, family, device, models_dir) for manifest in family.members]
 
 
-def _load(
-    manifest: ModelManifest, roles: tuple[str, ...], device: str, models_dir: Path | None
-) -> Member:
+def _load(manifest: ModelManifest, family: Family, device: str, models_dir: Path | None) -> Member:
     model = load_model(manifest, models_dir)
     # Where the manifest has no hash, that of the file itself is told.
     sha256 = manifest.sha256 or check_sha256(manifest, require_weights(manifest, models_dir))
     backbone = Sam2Backbone(manifest.name, model, device, box=manifest.box)
-    return Member(backbone, roles, sha256, manifest.licence)
+    heads = load_member_heads(manifest, family, device, models_dir)
+    return Member(backbone, family.roles_of(manifest.name), sha256, manifest.licence, heads)

@@ -1,4 +1,4 @@
-"""`suresam models`: which models there are, fetching their weights, checking them."""
+"""`suresam models`: which models there are, fetching weights and heads, checking them."""
 
 import argparse
 import json
@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suresam.cli import import_heads, verify_run
+from suresam.cli.columns import aligned
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.settings import read_settings
 
@@ -20,7 +22,7 @@ _HASH_SHOWN = 12
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register `models list`, `models pull`, `models verify` and `models register`."""
+    """Register `models list`, `pull`, `verify`, `register` and `import-heads`."""
     parser = subparsers.add_parser("models", help="list, download and check models")
     commands = parser.add_subparsers(dest="models_command", required=True, metavar="COMMAND")
 
@@ -45,11 +47,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     pull.set_defaults(run=partial(_run, _pull))
 
     verify = commands.add_parser(
-        "verify", parents=[common], help="check hash and shapes of installed weights"
+        "verify",
+        parents=[common],
+        help="check hash and shapes of installed weights; with --run, try them out",
     )
     verify.add_argument(
         "names", nargs="*", metavar="NAME", help="a model or family; default: all installed models"
     )
+    verify_run.add_options(verify)
     verify.set_defaults(run=partial(_run, _verify))
 
     register = commands.add_parser(
@@ -60,6 +65,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--report", type=Path, metavar="FILE", help="JSON object that becomes the provenance"
     )
     register.set_defaults(run=partial(_run, _register))
+
+    importing = import_heads.add_parser(commands, common)
+    importing.set_defaults(run=partial(_run, import_heads.run))
 
 
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -79,10 +87,7 @@ def _list(args: argparse.Namespace) -> int:
         print(json.dumps({"models": entries}, indent=2))
         return 0
     rows = [_HEADINGS, *map(_row, entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print("\n".join(aligned(rows, right=False)))
     return 0
 
 
@@ -166,6 +171,8 @@ def _verify(args: argparse.Namespace) -> int:
             print(f"{manifest.name}: FAILED: {error}", flush=True)
         else:
             print(f"{manifest.name}: ok", flush=True)
+            if args.is_tried:
+                verify_run.try_out(manifest, args)
     return 1 if num_failed else 0
 
 

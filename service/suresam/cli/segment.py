@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suresam.cli.columns import aligned
 from suresam.domain import (
     AUTO,
     Box,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # httpx and grpc, which a run in this process does without
 _POINT_EXAMPLE = "write X,Y or X,Y,LABEL as in 320,240 or 320,240,0 (label 0: background)"
 _BOX_EXAMPLE = "write X1,Y1,X2,Y2 as in 10,20,300,400"
 _HEADINGS = ("mask", "predicted IoU", "stability", "entropy", "area", "share")
+_GAP_HEADINGS = ("model gap", "prompt gap", "task gap")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -137,24 +139,23 @@ def format_table(response: SegmentResponse) -> str:
     """The masks of the first prompt, one on a line, and what the service says of them."""
     result = response.results[0]
     num_pixels = response.image.width * response.image.height
-    rows = [_HEADINGS]
+    has_heads = any(mask.uncertainty.heads is not None for mask in result.masks)
+    rows = [_HEADINGS + (_GAP_HEADINGS if has_heads else ())]
     for index, mask in enumerate(result.masks):
-        entropy = mask.uncertainty.entropy
+        doubt = mask.uncertainty
+        gaps = (doubt.model_gap, doubt.prompt_gap, doubt.task_gap) if has_heads else ()
         rows.append(
             (
                 f"{'*' if index == result.best else ' '} {index}",
                 f"{mask.predicted_iou:.3f}",
                 f"{mask.stability:.3f}",
-                "-" if entropy is None else f"{entropy:.3f}",
+                "-" if doubt.entropy is None else f"{doubt.entropy:.3f}",
                 f"{mask.area} px",
                 f"{mask.area / num_pixels:.1%}",
+                *("-" if gap is None else f"{gap:+.3f}" for gap in gaps),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
+    lines = aligned(rows, right=True)
     lines.append(f"* best; model {result.route.model} ({result.route.reason})")
     if result.advice is not None:
         lines.append(f"advice: {result.advice.action} ({result.advice.reason})")

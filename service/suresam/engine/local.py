@@ -37,6 +37,7 @@ from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.segmentation.images import ImageHeader, ImageLimits, read_header, read_pixels
 from suresam.telemetry import Telemetry
+from suresam.uncertainty.member_heads import MemberHeads
 from suresam.validation import check_inside
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Member:
     roles: tuple[str, ...]
     sha256: str
     licence: str
+    heads: MemberHeads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class LocalEngine:
         self._costs = CostTable()
         self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
-        self._worker = Worker(backbones, limits.batches, self._costs, telemetry)
+        heads = {n: m.heads for n, m in self._members.items() if m.heads is not None}
+        self._worker = Worker(backbones, heads, limits.batches, self._costs, telemetry)
         cache = EmbeddingCache(limits.cache, clock, telemetry)
         self._engines = {
             name: Engine(backbone, cache, self._worker, pool)
@@ -186,7 +189,9 @@ class LocalEngine:
         marginal_cost_ms = {name: self._marginal_ms(name, key) for name in self._members}
         pixels = self._pixel_loader(data)
         encoded = await engine.embedding(key, pixels)
-        wanted = Wanted(size, call.multimask, call.masks, call.low_res_logits, call.maps)
+        wanted = Wanted(
+            size, call.multimask, call.masks, call.low_res_logits, call.maps, call.heads
+        )
         answers = await _all(
             self._decode(engine, prompt, encoded.value, wanted, turn)
             for turn, prompt in enumerate(call.prompts)
@@ -264,6 +269,8 @@ class LocalEngine:
             cost_ms={stage: ms for stage, ms in costs.items() if ms is not None},
             sha256=member.sha256,
             licence=member.licence,
+            heads=None if member.heads is None else member.heads.name,
+            heads_sha256=None if member.heads is None else member.heads.sha256,
         )
 
     async def _in_pool(self, function: Callable[..., T], *args: object) -> T:

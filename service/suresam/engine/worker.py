@@ -27,6 +27,7 @@ from suresam.prediction import Wanted, predict
 from suresam.segmentation.backbone import Backbone
 from suresam.segmentation.prompts import prompt_row
 from suresam.telemetry import Telemetry
+from suresam.uncertainty.member_heads import MemberHeads
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,13 @@ class Worker:
     def __init__(
         self,
         backbones: Mapping[str, Backbone],
+        heads: Mapping[str, MemberHeads],
         limits: BatchLimits,
         costs: CostTable,
         telemetry: Telemetry,
     ) -> None:
         self._backbones = backbones
+        self._heads = heads
         self._costs = costs
         self._telemetry = telemetry
         self._scheduler = Scheduler(limits)
@@ -173,7 +176,8 @@ class Worker:
         if isinstance(first, EncodeJob):
             return backbone.encode([job.image for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]
-        return predict(backbone, [job.row for job in decodes], [job.wanted for job in decodes])
+        rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
+        return predict(backbone, rows, wanted, self._heads.get(first.model))
 
     def _count_if_cancelled(self, stage: str, reply: "Future[Any]") -> None:
         if reply.cancelled():
@@ -207,9 +211,12 @@ class Worker:
         for model, backbone in self._backbones.items():
             [embedding] = backbone.encode([sample])
             row = prompt_row(Prompt(points=(centre,)), _SAMPLE_SIZE, embedding, backbone)
-            predict(backbone, [row], [Wanted(_SAMPLE_SIZE)])
+            decode = partial(
+                predict, backbone, [row], [Wanted(_SAMPLE_SIZE, heads=True)], self._heads.get(model)
+            )
+            decode()
             encode_ms = _median_ms(partial(backbone.encode, [sample]))
-            decode_ms = _median_ms(partial(predict, backbone, [row], [Wanted(_SAMPLE_SIZE)]))
+            decode_ms = _median_ms(decode)
             self._costs.record("encode", model, 1, encode_ms)
             self._costs.record("decode", model, 1, decode_ms)
             logger.info("%s: encode %.1f ms, decode %.1f ms a row", model, encode_ms, decode_ms)

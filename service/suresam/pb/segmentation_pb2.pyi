@@ -399,7 +399,7 @@ class Session(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., images: _Optional[_Iterable[_Union[SessionImage, _Mapping]]] = ..., expires_at: _Optional[float] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
-    __slots__ = ("name", "roles", "device", "dtype", "input_size", "parameters", "cost_ms", "sha256", "licence", "heads", "calibration")
+    __slots__ = ("name", "roles", "device", "dtype", "input_size", "parameters", "cost_ms", "sha256", "licence", "heads", "heads_sha256", "calibration")
     class CostMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -417,6 +417,7 @@ class ModelInfo(_message.Message):
     SHA256_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
+    HEADS_SHA256_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     roles: _containers.RepeatedScalarFieldContainer[str]
@@ -428,8 +429,9 @@ class ModelInfo(_message.Message):
     sha256: str
     licence: str
     heads: str
+    heads_sha256: str
     calibration: str
-    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., input_size: _Optional[int] = ..., parameters: _Optional[int] = ..., cost_ms: _Optional[_Mapping[str, float]] = ..., sha256: _Optional[str] = ..., licence: _Optional[str] = ..., heads: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., input_size: _Optional[int] = ..., parameters: _Optional[int] = ..., cost_ms: _Optional[_Mapping[str, float]] = ..., sha256: _Optional[str] = ..., licence: _Optional[str] = ..., heads: _Optional[str] = ..., heads_sha256: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
     __slots__ = ("family", "models", "limits", "version")

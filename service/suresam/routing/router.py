@@ -119,6 +119,7 @@ class Router:
                 masks=True,
                 low_res_logits=options.output.low_res_logits,
                 maps=options.uncertainty.maps,
+                heads="usam" in options.uncertainty.methods,
             )
         )
         results = await self._encode(request, reply, choice)
@@ -230,22 +231,36 @@ def _encode_masks(
 
 def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> Mask:
     encoded = encode_mask(prediction.mask(index), options.output)
-    has_entropy = "entropy" in options.uncertainty.methods
-    logits, maps = prediction.low_res_logits, prediction.entropy_maps
+    logits = prediction.low_res_logits
     return Mask(
         area=encoded.area,
         bbox=encoded.bbox,
         predicted_iou=prediction.predicted_iou[index],
         stability=prediction.stability[index],
         token=prediction.tokens[index],
-        uncertainty=Uncertainty(
-            entropy=prediction.entropy[index] if has_entropy else None,
-            maps={"entropy": UncertaintyMap(maps[index])}
-            if maps is not None and has_entropy
-            else None,
-        ),
+        uncertainty=_uncertainty(prediction, index, options.uncertainty.methods),
         rle=encoded.rle,
         png=encoded.png,
         polygons=encoded.polygons,
         low_res_logits=None if logits is None else logits[index],
+    )
+
+
+def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> Uncertainty:
+    """Without a calibration no expectation follows from the heads: they stand as they are."""
+    has_entropy, maps = "entropy" in methods, prediction.entropy_maps
+    entropy = prediction.entropy[index] if has_entropy else None
+    told = None if maps is None or not has_entropy else {"entropy": UncertaintyMap(maps[index])}
+    if prediction.heads is None:
+        return Uncertainty(entropy=entropy, maps=told)
+    heads = prediction.heads[index]
+    return Uncertainty(
+        entropy=entropy,
+        maps=told,
+        model_gap=heads.model_gap,
+        prompt_gap=heads.prompt_gap,
+        task_gap=heads.task_gap,
+        heads=heads.values,
+        in_regime=heads.in_regime,
+        method="usam",
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from suresam.domain import PromptKind
 from suresam.segmentation.architecture import NUM_MASK_TOKENS as NUM_MASK_TOKENS
 from suresam.segmentation.box_convention import BoxConvention
 
@@ -42,12 +43,14 @@ class DecodeRow:
         points: (N, 2) float32 x, y in [0, input size]; a box's corners come first.
         labels: (N,) int32; 1 foreground, 0 background, 2 and 3 a box's corners.
         mask_input: (h, w) float32 logits at the model's low-res size, or None.
+        kind: of the prompt; a box that is drawn as mask input stays a box.
     """
 
     embedding: ImageEmbedding
     points: NDArray[np.float32]
     labels: NDArray[np.int32]
     mask_input: NDArray[np.float32] | None
+    kind: PromptKind
 
     @property
     def shape(self) -> tuple[int, bool]:
@@ -56,7 +59,7 @@ class DecodeRow:
 
     @property
     def has_box(self) -> bool:
-        """Whether a box is among its prompts."""
+        """Whether a box is among its prompts, whatever else is."""
         return BOX_LABELS[0] in self.labels
 
 

@@ -1,17 +1,14 @@
 """Strict loading of weights: ours from safetensors, Meta's from their published files."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from suresam.errors import CheckpointError
 from suresam.segmentation.architecture import ImageModel
 from suresam.segmentation.manifests import ModelManifest
+from suresam.segmentation.tensor_files import are_tensors, read_pickled, read_safetensors
 from suresam.segmentation.weights import check_sha256, record_first_use, require_weights
 
 VIDEO_PREFIXES = (
@@ -29,19 +26,6 @@ VIDEO_PARAMETERS = frozenset(
 """Parameters of `SAM2Base` itself that only its video path uses."""
 
 _NAMES_SHOWN = 3
-
-# A damaged pickle can end in any of these; torch passes them on.
-_DAMAGED = (
-    pickle.UnpicklingError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def load_model(manifest: ModelManifest, models_dir: Path | None = None) -> ImageModel:
@@ -62,7 +46,7 @@ def load_model(manifest: ModelManifest, models_dir: Path | None = None) -> Image
     """
     path = require_weights(manifest, models_dir)
     sha256 = check_sha256(manifest, path)
-    state = _read_ours(path) if path.suffix == ".safetensors" else _read_official(path)
+    state = read_safetensors(path) if path.suffix == ".safetensors" else _read_official(path)
     model = manifest.architecture.build()
     _check_fit(path, state, model.state_dict())
     model.load_state_dict(state)  # copies, so float16 on disk becomes float32
@@ -70,24 +54,12 @@ def load_model(manifest: ModelManifest, models_dir: Path | None = None) -> Image
     return model.eval()
 
 
-def _read_ours(path: Path) -> Mapping[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-
-
 def _read_official(path: Path) -> Mapping[str, Tensor]:
-    try:
-        # weights_only: a pickle may hold code, and this refuses to run any.
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGED as error:
-        # Not torch's own words: they advise to load the file without this protection.
-        raise CheckpointError(f"{path} cannot be read: damaged, or more than tensors") from error
+    content = read_pickled(path)
     if not isinstance(content, dict) or list(content) != ["model"]:
         raise CheckpointError(f"{path} is not an official checkpoint: it must hold only 'model'")
     state = content["model"]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not are_tensors(state):
         raise CheckpointError(f"{path} is not an official checkpoint: 'model' must hold tensors")
     return {name: value for name, value in state.items() if not _is_video(name)}
 

@@ -102,8 +102,8 @@ class FakeBackbone:
         return Decoded(
             low_res_logits=torch.from_numpy(logits),
             predicted_iou=torch.tensor([[0.5, 0.4, 0.7, 0.6]]) + tilt,
-            iou_token=torch.zeros(len(rows), 1),
-            mask_tokens=torch.zeros(len(rows), NUM_MASK_TOKENS, 1),
+            iou_token=tilt,
+            mask_tokens=torch.arange(4.0).repeat(len(rows), 1)[..., None],
             object_score_logits=torch.ones(len(rows), 1),
         )
 

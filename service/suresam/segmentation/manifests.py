@@ -170,8 +170,9 @@ def load_family(spec: str, models_dir: Path | None = None) -> Family:
 
     Args:
         spec: `NAME` or the path of a family's JSON file, and then perhaps
-            `:ROLE=MODEL[,ROLE=MODEL]`; a member's name works as its role does.
-            Models of a family given by path are looked up in its own folder first.
+            `:ROLE=MODEL[,ROLE=MODEL]`; a member's name works as its role does. A model's name is
+            a family of that model alone. Models of a family given by path are looked up in its
+            own folder first.
         models_dir: the user's folder of models, or None.
 
     Raises:
@@ -185,9 +186,9 @@ def load_family(spec: str, models_dir: Path | None = None) -> Family:
     if path.suffix == ".json":
         own = path.parent.parent if path.parent.name == "families" else path.parent
         folders = (own, *folders)
+        file = _read(path, _FAMILY_FILE)
     else:
-        path = _find_family(base, folders)
-    file = _read(path, _FAMILY_FILE)
+        file = _find_family(base, folders)
     family = Family(file.name, tuple(_find_manifest(name, folders) for name in file.members))
     members = list(family.members)
     for override in overrides.split(",") if overrides else ():
@@ -275,10 +276,12 @@ def _find_manifest(name: str, folders: Sequence[Path]) -> ModelManifest:
     raise ConfigurationError(f"no model {name!r}; there are {_listed(_names(folders))}")
 
 
-def _find_family(name: str, folders: Sequence[Path]) -> Path:
+def _find_family(name: str, folders: Sequence[Path]) -> _FamilyFile:
     for folder in folders:
         if (path := folder / "families" / f"{name}.json").is_file():
-            return path
+            return _read(path, _FAMILY_FILE)
+    if name in _names(folders):
+        return _FamilyFile(name, (name,))
     names = _names([folder / "families" for folder in folders])
     raise ConfigurationError(f"no family {name!r}; there are {_listed(names)}")
 

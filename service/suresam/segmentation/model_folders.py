@@ -8,7 +8,11 @@ from suresam.errors import ConfigurationError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "_models"  # what a wheel brings along
+_SAMPLES = _PACKAGE / "_samples"
 _CHECKOUT = _PACKAGE.parents[1] / "models"  # the repository, also of an editable installation
+
+SAMPLE_CLICK = (280, 160)
+"""Pixel x, y of the sample image."""
 
 
 def bundled_folder() -> Path:
@@ -21,6 +25,12 @@ def bundled_folder() -> Path:
         if (folder / "families").is_dir():
             return folder
     raise ConfigurationError(f"no model manifests in {_INSTALLED} or {_CHECKOUT}: install again")
+
+
+def sample_image() -> Path:
+    """A photograph to try models on: a cup of coffee, at `SAMPLE_CLICK`, 600 x 400 px."""
+    path = _SAMPLES / "coffee.jpg"
+    return path if path.is_file() else _CHECKOUT.parent / "docs" / path.name
 
 
 def downloads_folder() -> Path:

@@ -31,4 +31,4 @@ def prompt_row(
     elif prompt.box is not None and backbone.box.as_mask_input:
         box = torch.from_numpy(points[:2].reshape(1, 4))
         mask_input = draw_box_mask(box, backbone.input_size, backbone.low_res_size)[0, 0].numpy()
-    return DecodeRow(embedding, points, np.asarray(labels, dtype=np.int32), mask_input)
+    return DecodeRow(embedding, points, np.asarray(labels, dtype=np.int32), mask_input, prompt.kind)

@@ -18,8 +18,13 @@ def find_weights(manifest: ModelManifest, models_dir: Path | None = None) -> Pat
 
     Searched in this order: the user's folder, the manifest's own, the downloads.
     """
+    return find_file(manifest.weights, manifest, models_dir)
+
+
+def find_file(name: str, manifest: ModelManifest, models_dir: Path | None = None) -> Path | None:
+    """A file that belongs to a model, likewise."""
     for folder in (models_dir, manifest.folder, downloads_folder()):
-        if folder is not None and (path := folder / manifest.weights).is_file():
+        if folder is not None and (path := folder / name).is_file():
             return path
     return None
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from suresam.datasets.procedural import NUM_SCENES, SCENE_SIZE, Scenes
@@ -15,6 +14,7 @@ from suresam.evaluation.run import evaluate, flat_figures, library_versions
 from suresam.evaluation.targets import usual_choice
 from suresam.machine import source_commit
 from suresam.scenes.scene import TEST_SEEDS
+from suresam.segmentation.tensor_files import write_safetensors
 from suresam.segmentation.weights import file_sha256
 from suresam.training.loop import Trainer
 from suresam.training.pool import training_seed
@@ -29,11 +29,7 @@ HELD_OUT, CONTACT_SHEET = "held_out", "contact.png"
 def export_weights(weights: dict[str, Tensor], path: Path) -> None:
     """Write the weights as float16 safetensors, all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = {name: value.half().contiguous() for name, value in weights.items()}
-    partial = path.with_suffix(".partial")
-    save_file(half, partial)
-    partial.chmod(0o644)  # safetensors writes for the owner alone
-    partial.replace(path)
+    write_safetensors({name: value.half() for name, value in weights.items()}, path)
 
 
 def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> dict[str, Any]:

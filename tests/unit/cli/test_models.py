@@ -9,18 +9,21 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from heads import random_heads
+from PIL import Image
 from safetensors.torch import save_file
 
 from suresam.cli.models import add_parser
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.segmentation.architecture import Architecture
 from suresam.segmentation.manifests import load_manifest
+from suresam.uncertainty.heads import save_heads
 
 ARCHITECTURE = {
     "input_size": 128,
     "embed_dim": 8,
-    "stages": [1, 1, 1, 1],
-    "global_att_blocks": [2],
+    "stages": [1, 1, 2, 1],
+    "global_att_blocks": [3],
     "window_spec": [8, 4, 4, 4],
     "d_model": 32,
     "decoder_num_heads": 1,
@@ -143,6 +146,42 @@ def test_verify_of_a_model_that_is_not_there_exits_1(folder, capsys):
     (folder / "mine.safetensors").unlink()
     assert run("verify", "own", "--models-dir", str(folder)) == 1
     assert "suresam models pull mine" in capsys.readouterr().out
+
+
+def test_verify_run_prints_the_scores_and_draws_the_masks(folder, tmp_path, capsys):
+    out = tmp_path / "pictures"
+    words = ("verify", "mine", "--run", "--models-dir", str(folder), "--out", str(out))
+    assert run(*words) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["mine:", "ok"]
+    assert lines[1] == ["mask", "predicted", "IoU", "stability", "entropy", "area"]
+    assert sum(line[0] == "*" for line in lines[2:5]) == 1
+    assert "no uncertainty heads" in " ".join(lines[5])
+    with Image.open(out / "mine.png") as picture:
+        assert picture.size == (600, 400)
+
+
+def test_verify_run_shows_every_head_of_every_mask(folder, tmp_path, capsys):
+    manifest = json.loads((folder / "mine.json").read_text())
+    (folder / "mine.json").write_text(json.dumps(manifest | {"heads": "own"}))
+    heads = random_heads(ARCHITECTURE["d_model"], models={"mine": "iou_mine"})
+    save_heads(heads, folder / "own.safetensors")
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (64, 32), (90, 20, 20)).save(photo)
+    words = ("verify", "mine", "--run", "--models-dir", str(folder), "--image", str(photo))
+    assert run(*words, "--out", str(tmp_path)) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = {line[0]: line[1:] for line in lines[6:-1]}
+    assert list(told) == [*heads.info.names, "prompt_gap_derived", "task_gap_derived"]
+    assert all(len(values) == 3 for values in told.values())
+    assert all(value[0] in "+-" for value in told["task_gap"])
+
+
+@pytest.mark.parametrize("option", ["--image", "--out"])
+def test_verify_run_tells_which_file_it_cannot_use(folder, option):
+    words = ("verify", "mine", "--run", "--models-dir", str(folder), option)
+    with pytest.raises(ConfigurationError, match=r"mine\.json"):
+        run(*words, str(folder / "mine.json" / "x"))
 
 
 def test_register_writes_hash_size_and_provenance(folder, capsys):

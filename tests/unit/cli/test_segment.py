@@ -1,6 +1,7 @@
 """`suresam segment`: what a command line asks for, what it prints, how it ends."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,6 +104,19 @@ def test_the_table_has_a_line_for_each_mask_and_marks_the_best(in_process, photo
         "advice: add_point (the edge is unsure)",
         "warning: first frame of 3 used",
     ]
+
+
+def test_the_table_shows_the_gaps_where_heads_spoke(in_process, photo, answer, capsys):
+    [result] = answer.results
+    first = replace(
+        result.masks[0], uncertainty=Uncertainty(prompt_gap=0.125, task_gap=-0.0625, heads={"a": 1})
+    )
+    in_process.reply = response_of(replace(result, masks=(first, result.masks[1])))
+    main(["segment", photo, "--point", "3,4"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][-6:] == ["model", "gap", "prompt", "gap", "task", "gap"]
+    assert lines[1][-3:] == ["-", "+0.125", "-0.062"]
+    assert lines[2][-3:] == ["-", "-", "-"]
 
 
 def test_json_is_the_rest_answer(in_process, photo, capsys):

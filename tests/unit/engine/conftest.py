@@ -93,7 +93,7 @@ def start_worker(telemetry):
 
     def start(*backbones, limits=None):
         worker = Worker(
-            {b.name: b for b in backbones}, limits or BatchLimits(), CostTable(), telemetry
+            {b.name: b for b in backbones}, {}, limits or BatchLimits(), CostTable(), telemetry
         )
         started.append((worker, backbones))
         worker.start()

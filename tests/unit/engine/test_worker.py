@@ -298,7 +298,7 @@ def test_warming_up_measures_every_model(start_worker, count):
 
 
 def test_a_worker_that_was_not_started_is_not_ready_and_stops(telemetry, backbone, decode_job):
-    worker = Worker({backbone.name: backbone}, BatchLimits(), CostTable(), telemetry)
+    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), telemetry)
     assert not worker.is_ready()
     job = decode_job()
     worker.submit(job)
@@ -315,7 +315,7 @@ class ColdBackbone(FakeBackbone):
 
 def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count):
     backbone = ColdBackbone()
-    worker = Worker({backbone.name: backbone}, BatchLimits(), CostTable(), telemetry)
+    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), telemetry)
     worker.start()
     worker._thread.join(WAIT_S)
     assert not worker.is_alive()

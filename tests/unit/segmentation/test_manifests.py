@@ -138,6 +138,13 @@ def test_wrong_family_is_refused(spec, message):
         load_family(spec)
 
 
+def test_a_models_name_is_a_family_of_one():
+    family = load_family(TINY)
+    assert (family.name, names_of(family)) == (TINY, [TINY])
+    assert family.roles_of(TINY) == ("small", "large")
+    assert names_of(load_family(f"{TINY}:large=sam2.1_hiera_small")) == ["sam2.1_hiera_small"]
+
+
 def test_family_without_members_is_refused(tmp_path):
     write_family(tmp_path / "families", "none", [])
     with pytest.raises(ConfigurationError, match="at least one member"):

@@ -114,6 +114,17 @@ def service_info():
         "Apache-2.0",
     )
     large = ModelInfo(
-        "demo-large", (), "cuda:0", "bfloat16", 512, 2**33, {}, "cd", "MIT", "usam", "demo-2026a"
+        "demo-large",
+        (),
+        "cuda:0",
+        "bfloat16",
+        512,
+        2**33,
+        {},
+        "cd",
+        "MIT",
+        "usam",
+        "ef",
+        "demo-2026a",
     )
     return ServiceInfo("demo", (small, large), {"max_prompts": 256, "ratio": 0.5}, "0.1.0")

@@ -68,6 +68,7 @@ def _model_to_proto(model: ModelInfo) -> pb.ModelInfo:
         sha256=model.sha256,
         licence=model.licence,
         heads=model.heads,
+        heads_sha256=model.heads_sha256,
         calibration=model.calibration,
     )
 
@@ -84,5 +85,6 @@ def _model_from_proto(message: pb.ModelInfo) -> ModelInfo:
         sha256=message.sha256,
         licence=message.licence,
         heads=message.heads if message.HasField("heads") else None,
+        heads_sha256=message.heads_sha256 if message.HasField("heads_sha256") else None,
         calibration=message.calibration if message.HasField("calibration") else None,
     )

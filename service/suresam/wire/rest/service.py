@@ -74,7 +74,8 @@ class ModelInfoBody(AnswerModel):
     cost_ms: dict[str, float] = Field(description="Device milliseconds by stage.")
     sha256: str
     licence: str
-    heads: str | None
+    heads: str | None = Field(description="Uncertainty heads that are installed for it.")
+    heads_sha256: str | None
     calibration: str | None
 
     @classmethod
@@ -91,6 +92,7 @@ class ModelInfoBody(AnswerModel):
             sha256=model.sha256,
             licence=model.licence,
             heads=model.heads,
+            heads_sha256=model.heads_sha256,
             calibration=model.calibration,
         )
 

@@ -1,0 +1,60 @@
+"""Small UncertainSAM heads at random weights, for tests."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from suresam.uncertainty.head_info import HeadInfo
+from suresam.uncertainty.head_reading import HeadReading
+from suresam.uncertainty.heads import PARAMETERS, UsamHeads
+from suresam.uncertainty.member_heads import MemberHeads
+
+FAKES = {"fake-small": "iou_small", "fake-large": "iou_large"}
+
+
+def info_of(**changes: Any) -> HeadInfo:
+    """Heads for the two fakes, trained on single clicks and boxes."""
+    values: dict[str, Any] = {
+        "models": FAKES,
+        "pairing": "maker",
+        "prompts": ("one_click", "box"),
+        "source": "a test",
+        "licence": "none",
+    }
+    return HeadInfo(**values | changes)
+
+
+def random_weights(num_heads: int, width: int = 1, hidden: int = 8) -> dict[str, Tensor]:
+    """Weights large enough that every head says something else of every token."""
+    generator = torch.Generator().manual_seed(num_heads + 100 * width)
+    shapes = (
+        (num_heads, hidden, 2 * width), (num_heads, hidden), (num_heads, hidden, hidden),
+        (num_heads, hidden), (num_heads, 1, hidden), (num_heads, 1),
+    )  # fmt: skip
+    return {
+        name: torch.randn(shape, generator=generator) / shape[-1] ** 0.5
+        for name, shape in zip(PARAMETERS, shapes, strict=True)
+    }
+
+
+def random_heads(width: int = 1, **changes: Any) -> UsamHeads:
+    """Heads that read tokens of a width."""
+    info = info_of(**changes)
+    return UsamHeads(info, random_weights(len(info.names), width))
+
+
+def heads_of(model: str, largest: str = "fake-large", **changes: Any) -> MemberHeads:
+    """Heads of one of the fakes, as the engine holds them."""
+    heads = random_heads(**changes)
+    return MemberHeads("usam-fake", "1" * 64, heads, HeadReading(heads.info, model, largest))
+
+
+def write_published(folder: Path, names: tuple[str, ...], width: int = 3, hidden: int = 8) -> None:
+    """A folder of heads laid out as upstream publishes them."""
+    weights = random_weights(len(names), width, hidden)
+    for index, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        head = {parameter: weights[parameter][index].clone() for parameter in PARAMETERS}
+        torch.save(head, folder / name / "model.pth")

@@ -1,0 +1,56 @@
+import pytest
+from heads import info_of
+
+from suresam.errors import CheckpointError
+from suresam.uncertainty.head_reading import HeadReading
+
+OF = {"s": "iou_s", "m": "iou_m", "l": "iou_l"}
+# iou_s, iou_m, iou_l, iou_dense_prompt, iou_unsupervised, model_gap, prompt_gap, task_gap
+VALUES = [0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]
+
+
+def read(model: str, largest: str, kind: str = "one_click"):
+    return HeadReading(info_of(models=OF), model, largest).read(VALUES, kind)
+
+
+def test_gaps_are_the_direct_heads_and_derived_ones_stand_beside_them():
+    scores = read("s", "l")
+    assert (scores.model_gap, scores.prompt_gap, scores.task_gap) == (0.25, 0.125, 0.0625)
+    assert {k: v for k, v in scores.values.items() if k.endswith("_derived")} == pytest.approx(
+        {"model_gap_derived": 0.3, "prompt_gap_derived": 0.4, "task_gap_derived": 0.2}
+    )
+    assert list(scores.values.values())[:8] == VALUES
+
+
+def test_derived_gaps_start_from_the_models_own_head():
+    scores = read("m", "l")
+    assert scores.values["model_gap_derived"] == pytest.approx(0.2)
+    assert scores.values["prompt_gap_derived"] == pytest.approx(0.3)
+    assert scores.values["task_gap_derived"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("model", "largest", "direct", "derived"),
+    [
+        ("s", "l", 0.25, 0.3),
+        ("m", "l", None, 0.2),
+        ("s", "m", None, 0.1),
+        ("l", "l", None, None),
+        ("s", "s", None, None),
+        ("s", "unknown", None, None),
+    ],
+)
+def test_the_model_gap_is_told_for_the_pair_that_it_was_trained_on(model, largest, direct, derived):
+    scores = read(model, largest)
+    assert scores.model_gap == direct
+    assert scores.values.get("model_gap_derived") == (derived and pytest.approx(derived))
+
+
+def test_prompts_of_other_kinds_are_out_of_the_regime():
+    kinds = ("one_click", "clicks", "box", "box_and_clicks", "mask_input")
+    assert [read("s", "l", kind).in_regime for kind in kinds] == [True, False, True, False, False]
+
+
+def test_heads_of_another_family_are_refused():
+    with pytest.raises(CheckpointError, match="not for demo-small: they know s, m, l"):
+        HeadReading(info_of(models=OF), "demo-small", "l")

@@ -1,0 +1,62 @@
+"""Which heads a member of a family gets, and what is refused at start."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from heads import random_heads
+
+from suresam.errors import CheckpointError
+from suresam.segmentation.manifests import Family, load_family
+from suresam.segmentation.weights import file_sha256
+from suresam.uncertainty.heads import save_heads
+from suresam.uncertainty.member_heads import load_member_heads
+
+
+@pytest.fixture
+def family() -> Family:
+    """The bundled pair, as if it had heads called `own`."""
+    demo = load_family("demo")
+    return Family("demo", tuple(replace(member, heads="own") for member in demo.members))
+
+
+def heads_for(family: Family, width: int | None = None):
+    models = {member.name: f"iou_{i}" for i, member in enumerate(family.members)}
+    return random_heads(width or family.members[0].architecture.d_model, models=models)
+
+
+def test_each_member_reads_the_same_file_in_its_own_way(family, tmp_path):
+    save_heads(heads_for(family), tmp_path / "own.safetensors")
+    small, large = (load_member_heads(m, family, "cpu", tmp_path) for m in family.members)
+    assert small.name == large.name == "own"
+    assert small.sha256 == file_sha256(tmp_path / "own.safetensors")
+    values = [0.1 * i for i in range(len(small.heads.info.names))]
+    assert small.reading.read(values, "one_click").model_gap == pytest.approx(0.4)
+    assert large.reading.read(values, "one_click").model_gap is None
+
+
+def test_without_heads_in_the_manifest_there_are_none(family, caplog):
+    member = replace(family.members[0], heads=None)
+    assert load_member_heads(member, family, "cpu") is None
+    assert not caplog.records
+
+
+def test_heads_that_are_not_installed_are_told_with_the_remedy(family, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert load_member_heads(family.members[0], family, "cpu", tmp_path) is None
+    assert "own.safetensors is not installed" in caplog.text
+    assert "suresam models import-heads" in caplog.text
+
+
+def test_heads_for_other_checkpoints_are_refused(family, tmp_path):
+    save_heads(random_heads(96), tmp_path / "own.safetensors")
+    message = r"own\.safetensors: the heads are not for demo-small: they know fake-small"
+    with pytest.raises(CheckpointError, match=message):
+        load_member_heads(family.members[0], family, "cpu", tmp_path)
+
+
+def test_heads_for_another_decoder_are_refused(family, tmp_path):
+    save_heads(heads_for(family, 256), tmp_path / "own.safetensors")
+    message = "tokens of 256 values; those of demo-small have 96"
+    with pytest.raises(CheckpointError, match=message):
+        load_member_heads(family.members[0], family, "cpu", tmp_path)
