@@ -14,7 +14,7 @@ from torch import Tensor
 from suresam.domain import ImageSize, Prediction, PromptKind
 from suresam.errors import NonFiniteOutput
 from suresam.segmentation.backbone import NUM_MASK_TOKENS, Backbone, Decoded, DecodeRow
-from suresam.segmentation.selection import CANDIDATE_TOKENS, single_mask_tokens, stability
+from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers, stability
 from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
 from suresam.uncertainty.entropy import binary_entropy, mask_entropy
 from suresam.uncertainty.member_heads import MemberHeads
@@ -60,10 +60,9 @@ def predict(
         For each row its prediction, or the error of that row alone.
     """
     decoded = backbone.decode(rows)
-    is_settled = [backbone.box.by_token_0 and row.has_box for row in rows]
     if not any(wants.heads for wants in wanted):
         heads = None
-    scores = _scores(decoded, is_settled, heads)
+    scores = _scores(decoded, single_answers(backbone, rows, decoded), heads)
     return [
         _finish(decoded.low_res_logits[i], scores[i], wants, heads, rows[i].kind)
         for i, wants in enumerate(wanted)
@@ -71,15 +70,14 @@ def predict(
 
 
 def _scores(
-    decoded: Decoded, is_settled: Sequence[bool], heads: MemberHeads | None
+    decoded: Decoded, single_tokens: Tensor, heads: MemberHeads | None
 ) -> NDArray[np.float64]:
     """(B, 2 + 4 * (3 + H)) on the host: the token of a single mask, whether the row is finite;
     then predicted IoU, stability and entropy of each token, and the heads of each token's mask.
     """
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
-    settled = torch.tensor(is_settled, device=logits.device)
     columns = [
-        single_mask_tokens(logits, predicted_iou, settled)[:, None].float(),
+        single_tokens[:, None].float(),
         (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)[:, None].float(),
         predicted_iou,
         stability(logits, STABILITY_OFFSET),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suresam.cli import import_heads, verify_run
-from suresam.cli.columns import aligned
+from suresam.columns import aligned
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.settings import read_settings
 
@@ -87,7 +87,7 @@ def _list(args: argparse.Namespace) -> int:
         print(json.dumps({"models": entries}, indent=2))
         return 0
     rows = [_HEADINGS, *map(_row, entries)]
-    print("\n".join(aligned(rows, right=False)))
+    print("\n".join(aligned(rows, left=len(_HEADINGS))))
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from suresam.cli.extras import needs_extra
 from suresam.errors import ConfigurationError
 
-_SPLITS = ("training", "calibration", "test")
+_SPLITS = ("training", "calibration", "test", "heads")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,13 +35,14 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from suresam.scenes.album import write_album
-    from suresam.scenes.scene import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS
+    from suresam.scenes.scene import CALIBRATION_SEEDS, HEAD_SEEDS, TEST_SEEDS, TRAINING_SEEDS
 
     if not 64 <= options.size <= 2048:
         raise ConfigurationError(f"--size={options.size} must be 64 to 2048 pixels")
     if options.count < 1:
         raise ConfigurationError(f"--count={options.count} must be at least 1")
-    split = dict(zip(_SPLITS, (TRAINING_SEEDS, CALIBRATION_SEEDS, TEST_SEEDS), strict=True))
+    ranges = (TRAINING_SEEDS, CALIBRATION_SEEDS, TEST_SEEDS, HEAD_SEEDS)
+    split = dict(zip(_SPLITS, ranges, strict=True))
     seeds = split[options.split]
     if options.first < 0 or options.first + options.count > len(seeds):
         raise ConfigurationError(

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suresam.cli.columns import aligned
+from suresam.columns import aligned
 from suresam.domain import (
     AUTO,
     Box,
@@ -155,7 +155,7 @@ def format_table(response: SegmentResponse) -> str:
                 *("-" if gap is None else f"{gap:+.3f}" for gap in gaps),
             )
         )
-    lines = aligned(rows, right=True)
+    lines = aligned(rows, left=0)
     lines.append(f"* best; model {result.route.model} ({result.route.reason})")
     if result.advice is not None:
         lines.append(f"advice: {result.advice.action} ({result.advice.reason})")

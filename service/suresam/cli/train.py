@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from suresam.cli import train_family
+from suresam.cli import train_family, train_usam
 from suresam.cli.extras import needs_extra
 
 
@@ -54,6 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="CPU cores to use, each by one process (default 1)")  # fmt: skip
     segmenter.set_defaults(run=_train_segmenter)
     train_family.add_parser(kinds)
+    train_usam.add_parser(kinds)
     curves = kinds.add_parser(
         "curves",
         help="draw the curves of a training",

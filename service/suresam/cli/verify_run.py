@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suresam.cli.columns import aligned
+from suresam.columns import aligned
 from suresam.domain import Point
 from suresam.errors import ConfigurationError
 
@@ -76,7 +76,7 @@ def _told(answer: "Segmentation") -> list[str]:
         numbers = (answer.predicted_iou[i], answer.stability[i], answer.entropy[i])
         mark = "*" if i == answer.best else " "
         masks.append((f"{mark} {i}", *(f"{n:.3f}" for n in numbers), f"{mask.sum()} px"))
-    lines = aligned(masks, right=True)
+    lines = aligned(masks, left=0)
     if answer.heads is None:
         lines.append("no uncertainty heads are installed for it")
     else:
@@ -84,7 +84,7 @@ def _told(answer: "Segmentation") -> list[str]:
         for name in answer.heads[0].values:
             signed = "+" if "_gap" in name else ""
             heads.append((name, *(f"{scores.values[name]:{signed}.3f}" for scores in answer.heads)))
-        lines += aligned(heads, right=True)
+        lines += aligned(heads, left=0)
         if not answer.heads[0].in_regime:
             lines.append("the heads were not trained on single clicks")
     return [f"  {line}" for line in lines]

@@ -11,13 +11,14 @@ from suresam.errors import ConfigurationError
 _SCENES = re.compile(r"scenes(?::(?P<number>.*))?")
 
 
-def open_dataset(text: str, images: Path | None = None) -> Dataset:
+def open_dataset(text: str, images: Path | None = None, *, seeds: range | None = None) -> Dataset:
     """Open a data set by name or path.
 
     Args:
         text: `scenes` or `scenes:N` for N procedural scenes, a folder with `images/` and
             `segments/`, or a COCO `.json` file.
         images: folder of the pictures of a COCO file, if it is not the file's own.
+        seeds: of scenes; those that figures are published of, unless told otherwise.
 
     Raises:
         ConfigurationError: there is no such data set, or nothing in it.
@@ -30,7 +31,7 @@ def open_dataset(text: str, images: Path | None = None) -> Dataset:
     if images is not None and not images.is_dir():
         raise ConfigurationError(f"--images {images} is no folder")
     if scenes is not None:
-        return _scenes(scenes["number"])
+        return _scenes(scenes["number"], seeds)
     if is_coco:
         return open_coco(path, images)
     if path.is_dir():
@@ -41,15 +42,17 @@ def open_dataset(text: str, images: Path | None = None) -> Dataset:
     )
 
 
-def _scenes(number: str | None) -> Dataset:
+def _scenes(number: str | None, seeds: range | None) -> Dataset:
     # Scenes need SciPy, which a user's own pictures do not.
-    from suresam.datasets.procedural import NUM_SCENES, Scenes
+    from suresam.datasets.procedural import NUM_SCENES, SCENE_SIZE, Scenes
+    from suresam.scenes.scene import TEST_SEEDS
 
+    seeds = TEST_SEEDS if seeds is None else seeds
     if number is None:
-        return Scenes(NUM_SCENES)
+        return Scenes(NUM_SCENES, SCENE_SIZE, seeds)
     if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 10**6):
         raise ConfigurationError(f"scenes:{number}: N must be a whole number from 1 to 1000000")
-    return Scenes(int(number))
+    return Scenes(int(number), SCENE_SIZE, seeds)
 
 
 def _folder(path: Path) -> Dataset:

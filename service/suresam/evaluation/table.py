@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from suresam.columns import aligned
 from suresam.evaluation.bootstrap import Estimate
 from suresam.evaluation.figures import (
     CANDIDATES_TOGETHER,
@@ -43,13 +44,13 @@ def format_table(evaluation: Evaluation) -> str:
             [words, *(_cell(evaluation, who, question, measure) for who in (*models, *pairs))]
             for question, words in QUESTIONS.items()
         ]
-        lines += ["", *_aligned(rows)]
-    lines += ["", *_aligned(_clicks(evaluation, models))]
-    lines += ["", *_aligned(_predicted(evaluation, models))]
-    lines += ["", *_aligned(_sizes(evaluation, models))]
+        lines += ["", *aligned(rows)]
+    lines += ["", *aligned(_clicks(evaluation, models))]
+    lines += ["", *aligned(_predicted(evaluation, models))]
+    lines += ["", *aligned(_sizes(evaluation, models))]
     if measured.baselines:
-        lines += ["", *_aligned(_baselines(evaluation))]
-    lines += ["", *_aligned(_costs(evaluation, models))]
+        lines += ["", *aligned(_baselines(evaluation))]
+    lines += ["", *aligned(_costs(evaluation, models))]
     return "\n".join(lines)
 
 
@@ -125,16 +126,3 @@ def _told(estimate: Estimate | None) -> str:
     if estimate.low != estimate.low:
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
-
-
-def _aligned(rows: Iterable[_Row]) -> list[str]:
-    """Columns of one width each, the first to the left and the others to the right."""
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for row in table
-    ]

@@ -119,17 +119,13 @@ def chosen_pictures(dataset: Dataset, choice: TargetChoice) -> Iterator[Picture]
     Raises:
         ConfigurationError: no image has a target of the wanted size, or one cannot be read.
     """
-    examples: dict[str, list[int]] = {}
-    for index, image_id in enumerate(dataset.image_ids):
-        examples.setdefault(image_id, []).append(index)
-    order = np.random.default_rng(choice.seed).permutation(sorted(examples))
+    deck = PictureDeck(dataset, choice)
     wanted = choice.num_targets
     found = 0
-    for image_id in order[: choice.num_images]:
+    for number in range(len(deck)):
         if wanted is not None and found >= wanted:
             break
-        most = choice.per_image if wanted is None else min(choice.per_image, wanted - found)
-        picture = _draw(dataset, str(image_id), examples[str(image_id)], choice, most)
+        picture = deck.draw(number, None if wanted is None else wanted - found)
         if picture is not None:
             found += len(picture.targets)
             yield picture
@@ -138,6 +134,40 @@ def chosen_pictures(dataset: Dataset, choice: TargetChoice) -> Iterator[Picture]
             f"{dataset.name}: no mask covers {choice.min_share:.2%} to {choice.max_share:.0%} of "
             f"its picture"
         )
+
+
+class PictureDeck:
+    """The pictures of a data set in the order that a choice draws, each to be had by its number.
+
+    Args:
+        dataset: annotated pictures.
+        choice: which targets; its `num_targets` is left to the caller.
+    """
+
+    def __init__(self, dataset: Dataset, choice: TargetChoice) -> None:
+        self._dataset, self._choice = dataset, choice
+        self._examples: dict[str, list[int]] = {}
+        for index, image_id in enumerate(dataset.image_ids):
+            self._examples.setdefault(image_id, []).append(index)
+        order = np.random.default_rng(choice.seed).permutation(sorted(self._examples))
+        self._order = [str(image_id) for image_id in order[: choice.num_images]]
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def draw(self, number: int, at_most: int | None = None) -> Picture | None:
+        """One picture with its targets; None if it has none of the wanted size.
+
+        Args:
+            number: its place in the order.
+            at_most: targets, if fewer than the choice says.
+
+        Raises:
+            ConfigurationError: the picture cannot be read.
+        """
+        image_id, per_image = self._order[number], self._choice.per_image
+        most = per_image if at_most is None else min(per_image, at_most)
+        return _draw(self._dataset, image_id, self._examples[image_id], self._choice, most)
 
 
 def _draw(

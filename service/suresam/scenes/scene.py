@@ -22,10 +22,11 @@ from suresam.scenes.things import (
 TRAINING_SEEDS = range(0, 1_000_000_000)
 CALIBRATION_SEEDS = range(1_000_000_000, 2_000_000_000)
 TEST_SEEDS = range(2_000_000_000, 3_000_000_000)
+HEAD_SEEDS = range(3_000_000_000, 4_000_000_000)
 """A scene is drawn from one seed alone, so disjoint ranges share no scene.
 
-Models learn on the first range, uncertainty is fitted on the second, and every published
-figure comes from the third.
+Models learn on the first range, uncertainty heads on the last one, what they say is calibrated on
+the second, and every published figure comes from the third.
 """
 
 SCENES_PER_SEED = 1_000_000
@@ -59,7 +60,7 @@ def draw_scene(seed: int, size: int) -> Scene:
     """Draw the scene of a seed. The same seed at another size may be another scene.
 
     Args:
-        seed: within `TRAINING_SEEDS`, `CALIBRATION_SEEDS` or `TEST_SEEDS`.
+        seed: within one of the ranges above.
         size: side in pixels.
 
     Returns:

@@ -1,7 +1,11 @@
 """Which decoder token's mask is returned: three candidates, or one by the stability rule."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from suresam.segmentation.backbone import Backbone, Decoded, DecodeRow
 
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
@@ -27,6 +31,19 @@ def stability(mask_logits: Tensor, delta: float) -> Tensor:
     inner = (flat > delta).sum(-1).float()
     outer = (flat > -delta).sum(-1).float()
     return torch.where(outer > 0, inner / outer, 1.0)
+
+
+def single_answers(backbone: Backbone, rows: Sequence[DecodeRow], decoded: Decoded) -> Tensor:
+    """The token that answers each row where one mask is wanted, (B,) int64 within 0 to 3.
+
+    Args:
+        backbone: who decoded; its checkpoint may answer boxes by token 0 in any case.
+        rows: B of them.
+        decoded: of these rows.
+    """
+    is_settled = [backbone.box.by_token_0 and row.has_box for row in rows]
+    settled = torch.tensor(is_settled, device=decoded.predicted_iou.device)
+    return single_mask_tokens(decoded.low_res_logits, decoded.predicted_iou, settled)
 
 
 def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor, is_settled: Tensor) -> Tensor:

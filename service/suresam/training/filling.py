@@ -1,20 +1,17 @@
 """Filling a pool from its sources, in parallel processes, so that it can be interrupted."""
 
 import json
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from suresam.errors import ConfigurationError
+from suresam.processes import map_in_processes
 from suresam.training.pool import (
     ARRAYS,
     EMPTY,
@@ -85,16 +82,11 @@ def fill_pool(
     done = total - sum(len(rows) for _, _, _, rows in chunks)
     if chunks:
         progress(done, total)
-    try:
-        for num_rows, found in _made(chunks, workers):
+    with closing(map_in_processes(_make, chunks, workers)) as made:
+        for chunk, found in zip(chunks, made, strict=True):
             problems += found
-            done += num_rows
+            done += len(chunk[3])
             progress(done, total)
-    except BrokenProcessPool as error:
-        raise ConfigurationError(
-            "a process that prepared pictures was ended from outside; if memory ran short, use "
-            "fewer --threads"
-        ) from error
     if problems:
         named = "; ".join(problems[:_NAMED])
         more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
@@ -164,30 +156,6 @@ def _chunks(folder: Path, sources: Sequence[Source], status: NDArray[np.uint8]) 
             chunks.append((folder, source, first, waiting[start : start + _CHUNK]))
         first += len(source)
     return chunks
-
-
-def _made(chunks: list[_Chunk], workers: int) -> Iterator[tuple[int, list[str]]]:
-    """Make all chunks; for each, in order, how many rows it has and what could not be read."""
-    if workers <= 1 or len(chunks) <= 1:
-        for chunk in chunks:
-            yield len(chunk[3]), _make(chunk)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(
-        min(workers, len(chunks)), mp_context=spawn, initializer=_begin_worker
-    )
-    try:
-        for chunk, problems in zip(chunks, executor.map(_make, chunks), strict=True):
-            yield len(chunk[3]), problems
-    finally:
-        # Also when somebody stops us: without this, leaving would wait for every chunk there is.
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    # Ctrl-C reaches every process of the terminal; the first one decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)  # the processes share the cores already
 
 
 def _make(chunk: _Chunk) -> list[str]:

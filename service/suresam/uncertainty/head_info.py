@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -30,6 +30,8 @@ class HeadInfo:
         pairing: see `Pairing`.
         prompts: kinds of prompts that the heads saw in training.
         source, licence: where the heads come from and under what terms.
+        trained_on: SHA-256 of the weights that they were trained on, by checkpoint; empty where
+            nobody noted it.
 
     Raises:
         CheckpointError: no model, or one IoU head for two of them.
@@ -40,6 +42,7 @@ class HeadInfo:
     prompts: tuple[PromptKind, ...]
     source: str
     licence: str
+    trained_on: dict[str, str] = field(default_factory=dict)
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 

@@ -67,4 +67,10 @@ def load_member_heads(
         reading = HeadReading(heads.info, manifest.name, family.members[-1].name)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    trained_on = heads.info.trained_on.get(manifest.name)
+    if None not in (trained_on, manifest.sha256) and trained_on != manifest.sha256:
+        raise CheckpointError(
+            f"{path} was trained on other weights of {manifest.name}: SHA-256 {trained_on}, here "
+            f"{manifest.sha256}; train the heads again with `suresam train usam`"
+        )
     return MemberHeads(manifest.heads, file_sha256(path), heads.to(device), reading)

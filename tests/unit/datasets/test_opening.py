@@ -1,10 +1,18 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from suresam.datasets import open_dataset
 from suresam.datasets.procedural import Scenes
 from suresam.errors import ConfigurationError
-from suresam.scenes.scene import TEST_SEEDS, draw_scene
+from suresam.scenes.scene import (
+    CALIBRATION_SEEDS,
+    HEAD_SEEDS,
+    TEST_SEEDS,
+    TRAINING_SEEDS,
+    draw_scene,
+)
 
 
 def test_scenes_come_from_the_test_seeds():
@@ -13,6 +21,14 @@ def test_scenes_come_from_the_test_seeds():
     assert data.image_ids == [str(TEST_SEEDS[0]), str(TEST_SEEDS[1])]
     with pytest.raises(IndexError):
         data[2]
+
+
+def test_scenes_of_another_split_are_other_scenes():
+    heads = open_dataset("scenes:3", seeds=HEAD_SEEDS)
+    assert heads.image_ids == [str(seed) for seed in HEAD_SEEDS[:3]]
+    ranges = (TRAINING_SEEDS, CALIBRATION_SEEDS, TEST_SEEDS, HEAD_SEEDS)
+    for first, second in pairwise(sorted(ranges, key=lambda seeds: seeds.start)):
+        assert first.stop <= second.start
 
 
 def test_a_scene_offers_all_its_targets():

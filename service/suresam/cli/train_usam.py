@@ -1,0 +1,91 @@
+"""`suresam train usam`: uncertainty heads for a family, from annotated pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from suresam.cli.extras import needs_extra
+from suresam.settings import read_settings
+
+_SCENES = "scenes:2000"
+
+
+def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `usam` to what `train` can train."""
+    parser = kinds.add_parser(
+        "usam",
+        help="train UncertainSAM heads for a family",
+        description="Ask every member of a family about annotated pictures (clicks, corrections, "
+        "boxes, mask inputs), then teach heads to tell from the decoder's tokens how good each "
+        "mask is and what would make it better. Use pictures that the members did not learn from. "
+        "SIGTERM and Ctrl-C save and exit 0; the same command goes on.",
+    )
+    add = parser.add_argument
+    add("dataset", nargs="*", default=[_SCENES], metavar="DATASET",
+        help="`scenes:N` drawn for this purpose, a folder with images/ and segments/ (label-map "
+        f"PNGs) or a COCO .json file (default: {_SCENES})")  # fmt: skip
+    add("--models", default="demo", metavar="FAMILY",
+        help="family to train heads for (default demo)")  # fmt: skip
+    add("--models-dir", type=Path, metavar="DIR",
+        help="your own folder of manifests and weights; searched first (default: "
+        "SURESAM_MODELS_DIR)")  # fmt: skip
+    add("--out", required=True, type=Path, metavar="FILE.safetensors",
+        help="head file to write; a manifest that names it as its `heads` uses it")  # fmt: skip
+    add("--state", type=Path, metavar="DIR",
+        help="folder of observations, log and report (default runs/NAME of --out)")  # fmt: skip
+    add("--pictures", type=int, metavar="N", help="most pictures of each data set (default: all)")
+    add("--per-image", type=int, metavar="N",
+        help="most targets of a picture (default: 2 of a scene, else 5)")  # fmt: skip
+    add("--hold-out", type=float, default=0.1, metavar="SHARE",
+        help="share of the pictures that the report is about, not learned from "
+        "(default 0.1)")  # fmt: skip
+    add("--epochs", type=int, default=20, metavar="N", help="passes over all masks (default 20)")
+    add("--learning-rate", type=float, default=1e-3, metavar="X", help="of AdamW (default 0.001)")
+    add("--hidden", type=int, metavar="N",
+        help="width of the hidden layers (default: that of the input, as published)")  # fmt: skip
+    add("--seed", type=int, default=0,
+        help="of the choice of targets and prompts, of first weights and order "
+        "(default 0)")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
+        help="where the models run (default: auto)")  # fmt: skip
+    add("--threads", type=int, default=1, metavar="N",
+        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+@needs_extra("train")
+def run(args: argparse.Namespace) -> int:
+    """Observe, teach, judge and write."""
+    import torch
+
+    from suresam.datasets import open_dataset
+    from suresam.evaluation.contestants import family_contestants
+    from suresam.scenes.scene import HEAD_SEEDS
+    from suresam.segmentation.manifests import load_family
+    from suresam.segmentation.sam2 import choose_device
+    from suresam.training.usam.fitting import FitOptions
+    from suresam.training.usam.run import UsamOptions, train_usam
+
+    options = UsamOptions(
+        out=args.out,
+        state=args.state or Path("runs") / args.out.stem,
+        pictures=args.pictures,
+        per_image=args.per_image,
+        hold_out=args.hold_out,
+        threads=args.threads,
+        fit=FitOptions(
+            hidden=args.hidden,
+            epochs=args.epochs,
+            learning_rate=args.learning_rate,
+            seed=args.seed,
+        ),
+    )
+    datasets = [open_dataset(name, seeds=HEAD_SEEDS) for name in args.dataset]
+    folder = args.models_dir or read_settings({}).models_dir
+    models_dir = None if folder is None else Path(folder)
+    names = [member.name for member in load_family(args.models, models_dir).members]
+    device = choose_device(args.device)
+    members = family_contestants(args.models, names, device, models_dir)
+    torch.set_num_threads(args.threads)
+    train_usam(members, datasets, options, sys.stderr)
+    return 0

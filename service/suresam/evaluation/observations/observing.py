@@ -1,0 +1,142 @@
+"""Asking every member of a family the same prompts about one picture."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from suresam.datasets import Mask
+from suresam.domain import ImageSize, Prompt
+from suresam.errors import NonFiniteOutput
+from suresam.evaluation.observations.plan import by_shape, denser, plan_prompts
+from suresam.evaluation.predictor import BackbonePredictor
+from suresam.evaluation.targets import Picture
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
+from suresam.segmentation.prompts import prompt_row
+from suresam.segmentation.selection import single_answers
+from suresam.segmentation.transforms import full_size_masks
+from suresam.uncertainty.entropy import mask_entropy
+
+_MAX_ROWS = 16
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one member says to Q prompts; T = 4 decoder tokens, C their width.
+
+    Attributes:
+        iou_token: (Q, C) float32.
+        mask_tokens: (Q, T, C) float32.
+        iou: (Q, T) float32, of the mask of each token with the truth, at the picture's size.
+        predicted_iou, entropy: (Q, T) float32.
+        single_token: (Q,) uint8, the token that answers where one mask is wanted.
+    """
+
+    iou_token: NDArray[np.float32]
+    mask_tokens: NDArray[np.float32]
+    iou: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    single_token: NDArray[np.uint8]
+
+
+def observe(picture: Picture, members: Sequence[BackbonePredictor], seed: int) -> Arrays:
+    """The answers of all members to all prompts of a picture's targets.
+
+    Args:
+        picture: with targets.
+        members: cheapest first; the first one's answers are corrected.
+        seed: with the picture's name and the target's place, of every choice of prompts.
+
+    Returns:
+        By the names of `store.fields`, one row for each target and prompt, targets first.
+
+    Raises:
+        NonFiniteOutput: a member answered with NaN or infinity.
+    """
+    images = [member.embed(picture.image) for member in members]
+    prompts: list[Prompt] = []
+    dense: list[Prompt] = []
+    truths: list[Mask] = []
+    name = zlib.crc32(picture.image_id.encode())
+    for target in picture.targets:
+        rng = np.random.default_rng([seed, name, target.example, target.index])
+        planned = plan_prompts(target.truth, images[0], members[0], rng)
+        prompts += planned
+        dense += [denser(prompt, target.truth, rng) for prompt in planned]
+        truths += [target.truth] * len(planned)
+    size = images[0].size
+    usual = [
+        ask(m.backbone, image.embedding, size, prompts, truths)
+        for m, image in zip(members, images, strict=True)
+    ]
+    denser_answers = [
+        ask(m.backbone, image.embedding, size, dense, truths)
+        for m, image in zip(members, images, strict=True)
+    ]
+    arrays: Arrays = {
+        field: np.stack([getattr(answers, field) for answers in usual], 1)
+        for field in Answers.__slots__
+    }
+    for field in ("iou", "predicted_iou", "single_token"):
+        arrays[f"dense_{field}"] = np.stack([getattr(a, field) for a in denser_answers], 1)
+    num_prompts = len(prompts) // len(picture.targets)
+    arrays["prompt"] = np.tile(np.arange(num_prompts, dtype=np.uint8), len(picture.targets))
+    shares = np.array([target.share for target in picture.targets], np.float32)
+    arrays["share"] = np.repeat(shares, num_prompts)
+    return arrays
+
+
+@torch.inference_mode()
+def ask(
+    backbone: Backbone,
+    embedding: ImageEmbedding,
+    size: ImageSize,
+    prompts: Sequence[Prompt],
+    truths: Sequence[Mask],
+) -> Answers:
+    """What a model says to prompts about one image.
+
+    Args:
+        truths: (H, W) bool for every prompt.
+
+    Raises:
+        NonFiniteOutput: it answered with NaN or infinity.
+    """
+    rows = [prompt_row(prompt, size, embedding, backbone) for prompt in prompts]
+    found: dict[int, tuple[Tensor, ...]] = {}
+    for group in by_shape([row.shape for row in rows], _MAX_ROWS):
+        asked = [rows[i] for i in group]
+        decoded = backbone.decode(asked)
+        logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
+        if not (logits.isfinite().all() and predicted_iou.isfinite().all()):
+            raise NonFiniteOutput(f"{backbone.name} answered with numbers that are not finite")
+        answers = (
+            decoded.iou_token,
+            decoded.mask_tokens,
+            torch.stack([_iou(logits[k], truths[i], size) for k, i in enumerate(group)]),
+            predicted_iou,
+            mask_entropy(logits),
+            single_answers(backbone, asked, decoded).to(torch.uint8),
+        )
+        host = [answer.cpu() for answer in answers]
+        found |= {i: tuple(answer[k] for answer in host) for k, i in enumerate(group)}
+    columns = [
+        torch.stack([found[i][column] for i in range(len(rows))]).numpy()
+        for column in range(len(Answers.__slots__))
+    ]
+    return Answers(*columns)
+
+
+def _iou(low_res_logits: Tensor, truth: Mask, size: ImageSize) -> Tensor:
+    """(T,) float32, of four masks with one truth."""
+    masks = full_size_masks(low_res_logits, size)
+    wanted = torch.from_numpy(truth).to(masks.device)
+    either = (masks | wanted).sum((-2, -1))
+    return (masks & wanted).sum((-2, -1)) / either

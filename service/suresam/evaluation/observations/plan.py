@@ -1,0 +1,107 @@
+"""Which prompts a target gets: every kind that people send, centre clicks and sloppy ones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suresam.datasets import Mask
+from suresam.domain import Box, Point, Prompt
+from suresam.evaluation.predictor import Predictor
+from suresam.evaluation.prompts import (
+    central_click,
+    correction,
+    loose_box,
+    random_click,
+    tight_box,
+)
+from suresam.evaluation.questions import coarse_logits
+from suresam.segmenter import EmbeddedImage
+
+PROMPTS = (
+    "centre_click",
+    "random_click",
+    "clicks",
+    "corrections",
+    "box",
+    "box_and_click",
+    "coarse_mask",
+)
+"""The prompts of a target by name, in order."""
+
+NUM_EXTRA_CLICKS = 7
+"""Foreground clicks that make a dense prompt of any prompt."""
+
+
+def plan_prompts(
+    truth: Mask, image: EmbeddedImage, first: Predictor, rng: np.random.Generator
+) -> list[Prompt]:
+    """One prompt for each name in `PROMPTS`.
+
+    A click in the centre; one anywhere inside; two to four clicks, each where the answer before
+    was most wrong; two to six such clicks with the earlier logits handed back; a box, every other
+    one loose; a box and a click; a click and a coarse mask.
+
+    Args:
+        truth: (H, W) bool.
+        image: embedded by `first`, whose answers are corrected; everybody gets the same prompts.
+        rng: of every choice.
+    """
+    centre = Point(*central_click(truth))
+    loose = Box(*loose_box(truth, rng))
+    return [
+        Prompt(points=(centre,)),
+        Prompt(points=(Point(*random_click(truth, rng)),)),
+        _corrected(truth, image, first, int(rng.integers(2, 5)), keeps_logits=False),
+        _corrected(truth, image, first, int(rng.integers(2, 7)), keeps_logits=True),
+        Prompt(box=loose),
+        Prompt(points=(centre,), box=Box(*tight_box(truth))),
+        Prompt(points=(centre,), mask_input=coarse_logits(truth)),
+    ]
+
+
+def denser(prompt: Prompt, truth: Mask, rng: np.random.Generator) -> Prompt:
+    """The same prompt with seven more foreground clicks, drawn evenly from the truth."""
+    places = np.flatnonzero(truth)
+    drawn = rng.choice(places, NUM_EXTRA_CLICKS, replace=len(places) < NUM_EXTRA_CLICKS)
+    more = [Point(int(p % truth.shape[1]), int(p // truth.shape[1])) for p in drawn]
+    return Prompt(
+        points=(*prompt.points, *more),
+        labels=(*prompt.point_labels, *(1 for _ in more)),
+        box=prompt.box,
+        mask_input=prompt.mask_input,
+    )
+
+
+def _corrected(
+    truth: Mask, image: EmbeddedImage, predictor: Predictor, count: int, *, keeps_logits: bool
+) -> Prompt:
+    """So many clicks, the last of them not yet answered."""
+    prompt = Prompt(points=(Point(*central_click(truth)),))
+    for number in range(1, count):
+        [answer] = predictor.ask(image, [prompt], multimask=number == 1)
+        x, y, label = correction(np.ascontiguousarray(answer.mask(answer.best)), truth)
+        prompt = Prompt(
+            points=(*prompt.points, Point(x, y)),
+            labels=(*prompt.point_labels, label),
+            mask_input=_logits(answer.low_res_logits, answer.best) if keeps_logits else None,
+        )
+    return prompt
+
+
+def _logits(low_res_logits: NDArray[np.float16] | None, index: int) -> NDArray[np.float32]:
+    assert low_res_logits is not None, "a predictor returns them"
+    logits: NDArray[np.float32] = low_res_logits[index].astype(np.float32)
+    return logits
+
+
+def by_shape(shapes: Sequence[object], most: int) -> list[list[int]]:
+    """Indices of equal shape together, at most so many, in the order of their first."""
+    groups: dict[object, list[int]] = {}
+    for index, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(index)
+    return [
+        group[start : start + most]
+        for group in groups.values()
+        for start in range(0, len(group), most)
+    ]

@@ -1,0 +1,100 @@
+"""A store fills, goes on where it stopped, and refuses what is not its own."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from evaluation_fakes import MEMBERS, rectangle_in
+
+from suresam.datasets import Example
+from suresam.errors import ConfigurationError
+from suresam.evaluation.observations import collecting
+from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.targets import TargetChoice
+
+CHOICE = TargetChoice(per_image=2, num_targets=None)
+SHAPE = (48, 64)
+
+
+class Pictures:
+    """Some pictures of one colour each, with one to three rectangles."""
+
+    name = "made"
+
+    def __init__(self, count: int = 4, empty: int | None = None) -> None:
+        self._count, self._empty = count, empty
+        self.image_ids = [f"p{i}" for i in range(count)]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Example:
+        if index >= self._count:
+            raise IndexError
+        masks = [rectangle_in(SHAPE, 4 * k, 4, 4 * k + 20, 30) for k in range(1 + index % 3)]
+        image = np.full((*SHAPE, 3), 10 + index, np.uint8)
+        return Example(f"p{index}", image, [] if index == self._empty else masks)
+
+
+CONTESTANTS = [
+    SimpleNamespace(
+        manifest=SimpleNamespace(name=m.name, architecture=SimpleNamespace(d_model=1)),
+        sha256=m.name,
+        predictor=m,
+    )
+    for m in MEMBERS
+]
+
+
+def test_every_picture_keeps_its_rows_in_the_order_of_the_draw(tmp_path):
+    told = []
+    store = collect(
+        tmp_path, Pictures(4, empty=2), CONTESTANTS, CHOICE,
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    rows = store.read()
+    # One, two, none and one target, by the pictures' numbers; the draw says in which order.
+    counts = np.bincount(rows["picture"], minlength=4).tolist()
+    assert sorted(counts) == [0, 7, 7, 14]
+    assert store.num_rows() == 28
+    assert rows["iou"].shape == (28, 2, 4)
+    assert told[0] == (0, 4)
+    assert told[-1] == (4, 4)
+    assert not store.waiting()
+
+
+def test_what_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    monkeypatch.setattr(collecting, "_CHUNK", 1)
+
+    def stop_at_two(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE, progress=stop_at_two)
+    asked = []
+    original = collecting.observe
+    monkeypatch.setattr(collecting, "observe", lambda *args: asked.append(args) or original(*args))
+    resumed = collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE).read()
+    assert len(asked) == 2
+    whole = collect(tmp_path / "b", Pictures(), CONTESTANTS, CHOICE).read()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, resumed[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "choice", "message"),
+    [
+        (Pictures(3), CHOICE, "another pictures, images"),
+        (Pictures(), TargetChoice(per_image=2, num_targets=None, seed=1), "another choice"),
+    ],
+)
+def test_a_store_of_something_else_is_refused(tmp_path, pictures, choice, message):
+    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    with pytest.raises(ConfigurationError, match=message):
+        collect(tmp_path, pictures, CONTESTANTS, choice)
+
+
+def test_pictures_without_a_usable_target_are_told(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"made: no mask covers"):
+        collect(tmp_path, Pictures(1, empty=0), CONTESTANTS, CHOICE)

@@ -1,0 +1,64 @@
+"""What is kept of every answer, against the service's own path."""
+
+import numpy as np
+import pytest
+from evaluation_fakes import MEMBERS, PICTURE
+
+from suresam.errors import NonFiniteOutput
+from suresam.evaluation.observations.observing import observe
+from suresam.evaluation.observations.plan import PROMPTS, plan_prompts
+from suresam.evaluation.observations.store import fields
+from suresam.evaluation.overlap import intersection_over_union
+from suresam.evaluation.targets import Picture
+
+
+def test_arrays_have_a_row_for_each_target_and_prompt():
+    arrays = observe(PICTURE, MEMBERS, seed=0)
+    rows = 2 * len(PROMPTS)
+    wanted = fields(num_members=2, width=1)
+    assert set(arrays) == set(wanted)
+    for name, (dtype, shape) in wanted.items():
+        assert arrays[name].shape == (rows, *shape), name
+        assert arrays[name].dtype == dtype, name
+    assert arrays["prompt"].tolist() == [*range(7), *range(7)]
+    assert arrays["share"][0] == pytest.approx(PICTURE.targets[0].share)
+    assert arrays["share"][7] == pytest.approx(PICTURE.targets[1].share)
+
+
+def test_ious_and_scores_are_those_of_the_answers_that_the_service_gives():
+    arrays = observe(PICTURE, MEMBERS, seed=0)
+    target = PICTURE.targets[1]
+    for member, predictor in enumerate(MEMBERS):
+        image = predictor.embed(PICTURE.image)
+        # The centre click and the coarse mask depend on no draw.
+        for place in (PROMPTS.index("centre_click"), PROMPTS.index("coarse_mask")):
+            rng = np.random.default_rng(0)
+            prompt = plan_prompts(target.truth, image, predictor, rng)[place]
+            [three] = predictor.ask(image, [prompt], multimask=True)
+            [one] = predictor.ask(image, [prompt], multimask=False)
+            row = 7 + place
+            for k, token in enumerate((1, 2, 3)):
+                iou = intersection_over_union(three.mask(k), target.truth)
+                assert arrays["iou"][row, member, token] == pytest.approx(iou)
+            kept = arrays["predicted_iou"][row, member, 1:]
+            assert kept.tolist() == pytest.approx(three.predicted_iou)
+            assert arrays["entropy"][row, member, 1:].tolist() == pytest.approx(three.entropy)
+            assert arrays["single_token"][row, member] == one.tokens[0]
+    # The fake's IoU token is the red value by 1000, its mask tokens are their numbers.
+    assert arrays["iou_token"][..., 0] == pytest.approx(np.full((14, 2), 0.01))
+    assert (arrays["mask_tokens"][..., 0] == np.arange(4)).all()
+
+
+def test_a_picture_gives_the_same_whoever_was_asked_before():
+    alone = observe(PICTURE, MEMBERS, seed=3)
+    observe(Picture("other", PICTURE.image, PICTURE.targets[:1]), MEMBERS, seed=3)
+    again = observe(PICTURE, MEMBERS, seed=3)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, again[name], err_msg=name)
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    image = PICTURE.image.copy()
+    image[..., 0] = 202  # the fake's poison
+    with pytest.raises(NonFiniteOutput):
+        observe(Picture("bad", image, PICTURE.targets), MEMBERS, seed=0)
