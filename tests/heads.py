@@ -19,6 +19,7 @@ def info_of(**changes: Any) -> HeadInfo:
     values: dict[str, Any] = {
         "models": FAKES,
         "pairing": "maker",
+        "targets": "every_mask",
         "prompts": ("one_click", "box"),
         "source": "a test",
         "licence": "none",

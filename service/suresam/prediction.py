@@ -101,7 +101,6 @@ def _finish(
     tokens = CANDIDATE_TOKENS if wants.multimask else (int(single_token),)
     own, of_heads = np.split(scores[2:], [3 * NUM_MASK_TOKENS])
     predicted_iou, stable, entropy = own.reshape(3, NUM_MASK_TOKENS)
-    by_token = of_heads.reshape(NUM_MASK_TOKENS, -1)
     logits = low_res_logits[list(tokens)]
     return Prediction(
         size=wants.size,
@@ -114,7 +113,7 @@ def _finish(
         if wants.low_res_logits
         else None,
         entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
-        heads=tuple(heads.reading.read(by_token[t].tolist(), kind) for t in tokens)
+        heads=heads.reading.read(of_heads.reshape(NUM_MASK_TOKENS, -1), tokens, kind)
         if heads is not None and wants.heads
         else None,
     )

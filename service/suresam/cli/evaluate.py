@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suresam.cli import evaluate_usam
 from suresam.cli.extras import needs_extra
 from suresam.errors import ConfigurationError
 from suresam.settings import read_settings
@@ -96,6 +97,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--no-grabcut", dest="grabcut", action="store_const", const=0, help="leave GrabCut out"
     )
     segmenter.set_defaults(run=_evaluate_segmenter)
+    evaluate_usam.add_parser(kinds)
 
 
 @needs_extra("evaluate")

@@ -59,6 +59,15 @@ def random_click(mask: Mask, rng: np.random.Generator) -> tuple[int, int]:
     return x, y
 
 
+def scattered_clicks(mask: Mask, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """So many pixels (x, y) of the mask, each as likely as any other; none twice if there are
+    enough.
+    """
+    places = np.flatnonzero(mask)
+    drawn = rng.choice(places, count, replace=len(places) < count)
+    return [(int(place % mask.shape[1]), int(place // mask.shape[1])) for place in drawn]
+
+
 def tight_box(mask: Mask) -> tuple[float, float, float, float]:
     """x1, y1, x2, y2 in pixels, the far sides exclusive, so that a full mask gives its size."""
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))

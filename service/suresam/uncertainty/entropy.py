@@ -43,6 +43,17 @@ def mask_entropy(low_res_logits: Tensor) -> Tensor:
     with p clipped to [1e-6, 1 - 1e-6].
     """
     logits = low_res_logits.float().clamp(-LOGIT_BOUND, LOGIT_BOUND)
-    probability = logits.sigmoid().clamp(_SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
-    entropy = binary_entropy(torch.logit(probability))
-    return (probability * entropy).sum((-2, -1)) / probability.sum((-2, -1))
+    return probability_entropy(logits.sigmoid())
+
+
+def probability_entropy(probability: Tensor) -> Tensor:
+    """`mask_entropy` of a map of foreground probabilities, such as a mean of several masks'.
+
+    Args:
+        probability: (..., h, w) float in [0, 1].
+
+    Returns:
+        (...) float32 in bits, within [0, 1].
+    """
+    p = probability.float().clamp(_SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+    return (p * binary_entropy(torch.logit(p))).sum((-2, -1)) / p.sum((-2, -1))

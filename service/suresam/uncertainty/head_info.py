@@ -15,6 +15,10 @@ Pairing = Literal["maker", "one_before"]
 """Whose token a mask's heads read beside the IoU token: that of the token which made the mask, or
 the one before it, as the published heads were trained (token 0 stands for itself)."""
 
+Targets = Literal["best_mask", "every_mask"]
+"""What the heads of a mask learned: how good the best of the three masks is and what would make it
+better, as published; or the same of the very mask that they read."""
+
 DENSE_PROMPT, UNSUPERVISED = "iou_dense_prompt", "iou_unsupervised"
 MODEL_GAP, PROMPT_GAP, TASK_GAP = GAPS = "model_gap", "prompt_gap", "task_gap"
 """Heads that every set has, beside one IoU head for each model."""
@@ -28,6 +32,7 @@ class HeadInfo:
         models: for every checkpoint, cheapest first, the name of its own IoU head. The model gap
             is the last one's gain over the first.
         pairing: see `Pairing`.
+        targets: see `Targets`.
         prompts: kinds of prompts that the heads saw in training.
         source, licence: where the heads come from and under what terms.
         trained_on: SHA-256 of the weights that they were trained on, by checkpoint; empty where
@@ -39,6 +44,7 @@ class HeadInfo:
 
     models: dict[str, str]
     pairing: Pairing
+    targets: Targets
     prompts: tuple[PromptKind, ...]
     source: str
     licence: str

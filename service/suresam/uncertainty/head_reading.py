@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from suresam.domain import HeadScores, PromptKind
 from suresam.errors import CheckpointError
 from suresam.uncertainty.head_info import (
@@ -14,11 +17,11 @@ from suresam.uncertainty.head_info import (
 )
 
 DERIVED = "_derived"
-"""Ends the names of gaps that are differences of two IoU heads."""
+"""Ends the names of gaps that are differences of IoU heads."""
 
 
 class HeadReading:
-    """Turns a row of head outputs into gains that a caller understands.
+    """Turns the outputs of the heads into gains that a caller understands.
 
     Args:
         info: of the heads.
@@ -35,30 +38,50 @@ class HeadReading:
                 f"the heads are not for {model}: they know {', '.join(info.models)}"
             )
         ends = (next(iter(info.models)), next(reversed(info.models)))
-        self._names = info.names
-        self._prompts = info.prompts
+        self._info = info
         self._own = info.models[model]
         self._large = info.models.get(largest) if model != largest else None
         # The direct head learned the gain of one pair of models, and says nothing of another.
         self._has_model_gap = (model, largest) == ends and model != largest
 
-    def read(self, values: Sequence[float], kind: PromptKind) -> HeadScores:
-        """The scores of one mask.
+    def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Every head by name, and the gaps that are differences of two of them.
 
         Args:
-            values: of all heads, as `UsamHeads.score` gives them.
-            kind: of the prompt.
+            values: (..., T, H) as `UsamHeads.score` gives them, for decoder tokens 0 to 3.
+
+        Returns:
+            (..., T) each. Without a larger member there is no `model_gap_derived`.
         """
-        named = dict(zip(self._names, values, strict=True))
+        named = {name: values[..., i] for i, name in enumerate(self._info.names)}
         own = named[self._own]
         if self._large is not None:
             named[MODEL_GAP + DERIVED] = named[self._large] - own
         named[PROMPT_GAP + DERIVED] = named[DENSE_PROMPT] - own
-        named[TASK_GAP + DERIVED] = own - named[UNSUPERVISED]
-        return HeadScores(
-            values=named,
-            model_gap=named[MODEL_GAP] if self._has_model_gap else None,
-            prompt_gap=named[PROMPT_GAP],
-            task_gap=named[TASK_GAP],
-            in_regime=kind in self._prompts,
+        if self._info.targets == "best_mask":  # the own head then means the best of the three
+            named[TASK_GAP + DERIVED] = own - named[UNSUPERVISED]
+        else:
+            named[TASK_GAP + DERIVED] = own[..., 1:].max(-1, keepdims=True) - own
+        return named
+
+    def read(
+        self, values: NDArray[np.float64], tokens: Sequence[int], kind: PromptKind
+    ) -> tuple[HeadScores, ...]:
+        """The scores of one answer's masks.
+
+        Args:
+            values: (T, H), of decoder tokens 0 to 3.
+            tokens: those that made the masks.
+            kind: of the prompt.
+        """
+        named = {name: value.tolist() for name, value in self.named(values).items()}
+        return tuple(
+            HeadScores(
+                values={name: value[token] for name, value in named.items()},
+                model_gap=named[MODEL_GAP][token] if self._has_model_gap else None,
+                prompt_gap=named[PROMPT_GAP][token],
+                task_gap=named[TASK_GAP][token],
+                in_regime=kind in self._info.prompts,
+            )
+            for token in tokens
         )

@@ -38,6 +38,7 @@ def published_info(family: str) -> HeadInfo:
     return HeadInfo(
         models={f"{_CHECKPOINTS[family]}_{size}": f"iou_{size}" for size in _SIZES},
         pairing="one_before",
+        targets="best_mask",
         prompts=("one_click",),
         source="github.com/GreenAutoML4FAS/UncertainSAM, models/mlps",
         licence="none stated",

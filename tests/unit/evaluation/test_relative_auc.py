@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suresam.evaluation.relative_auc import relative_auc, supervision_curve
+from suresam.evaluation.relative_auc import (
+    relative_auc,
+    supervision_curve,
+    weighted_relative_auc,
+)
 
 GAIN = np.array([0.4, 0.0, 0.2, -0.2])
 
@@ -49,3 +53,12 @@ def test_it_lies_between_0_and_1_and_turning_the_score_mirrors_it(gain, random):
         return
     assert -1e-9 <= value <= 1 + 1e-9
     assert relative_auc(gain, -score) == pytest.approx(1 - value, abs=1e-6)
+
+
+def test_a_resample_is_its_cases_as_often_as_it_holds_them():
+    rng = np.random.default_rng(0)
+    gain, score = rng.normal(size=12), rng.integers(0, 5, 12).astype(float)
+    weights = rng.integers(0, 4, (6, 12)).astype(float)
+    for row, value in zip(weights, weighted_relative_auc(gain, score, weights), strict=True):
+        times = row.astype(int)
+        assert value == pytest.approx(relative_auc(gain.repeat(times), score.repeat(times)))

@@ -34,13 +34,13 @@ def test_every_model_needs_a_head_of_its_own(models):
         ("[]", "Input should be an object"),
         ('{"prompts": []}', "models: Field required"),
         (
-            '{"prompts": ["shout"], "models": {"a": "iou_a"}, "pairing": "maker", "source": "", '
-            '"licence": ""}',
+            '{"prompts": ["shout"], "models": {"a": "iou_a"}, "pairing": "maker", '
+            '"targets": "best_mask", "source": "", "licence": ""}',
             "prompts.0: Input should be 'one_click'",
         ),
         (
-            '{"prompts": [], "models": {"a": "iou_a"}, "pairing": "next", "source": "", '
-            '"licence": "", "heads": 9}',
+            '{"prompts": [], "models": {"a": "iou_a"}, "pairing": "next", '
+            '"targets": "best_mask", "source": "", "licence": "", "heads": 9}',
             "pairing: Input should be 'maker' or 'one_before'.*heads: Unexpected",
         ),
     ],

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from heads import info_of
 
@@ -6,11 +7,14 @@ from suresam.uncertainty.head_reading import HeadReading
 
 OF = {"s": "iou_s", "m": "iou_m", "l": "iou_l"}
 # iou_s, iou_m, iou_l, iou_dense_prompt, iou_unsupervised, model_gap, prompt_gap, task_gap
-VALUES = [0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]
+VALUES = np.array([[0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]]) - 0.1 * np.arange(4)[:, None]
 
 
-def read(model: str, largest: str, kind: str = "one_click"):
-    return HeadReading(info_of(models=OF), model, largest).read(VALUES, kind)
+def read(model: str, largest: str, kind: str = "one_click", targets: str = "best_mask"):
+    """The scores of token 0's mask."""
+    reading = HeadReading(info_of(models=OF, targets=targets), model, largest)
+    [scores] = reading.read(VALUES, [0], kind)
+    return scores
 
 
 def test_gaps_are_the_direct_heads_and_derived_ones_stand_beside_them():
@@ -19,7 +23,17 @@ def test_gaps_are_the_direct_heads_and_derived_ones_stand_beside_them():
     assert {k: v for k, v in scores.values.items() if k.endswith("_derived")} == pytest.approx(
         {"model_gap_derived": 0.3, "prompt_gap_derived": 0.4, "task_gap_derived": 0.2}
     )
-    assert list(scores.values.values())[:8] == VALUES
+    assert list(scores.values.values())[:8] == VALUES[0].tolist()
+
+
+def test_every_mask_has_the_scores_of_its_own_token():
+    reading = HeadReading(info_of(models=OF), "s", "l")
+    masks = reading.read(VALUES, [1, 2, 3], "box")
+    assert [scores.values["iou_s"] for scores in masks] == pytest.approx([0.4, 0.3, 0.2])
+    assert [scores.prompt_gap for scores in masks] == pytest.approx([0.025, -0.075, -0.175])
+    # Of heads that learned every mask for itself, the best of the three minus this one.
+    derived = [scores.values["task_gap_derived"] for scores in masks]
+    assert derived == pytest.approx([0.0, 0.1, 0.2])
 
 
 def test_derived_gaps_start_from_the_models_own_head():
@@ -27,6 +41,7 @@ def test_derived_gaps_start_from_the_models_own_head():
     assert scores.values["model_gap_derived"] == pytest.approx(0.2)
     assert scores.values["prompt_gap_derived"] == pytest.approx(0.3)
     assert scores.values["task_gap_derived"] == pytest.approx(0.3)
+    assert read("m", "l", targets="every_mask").values["task_gap_derived"] == pytest.approx(-0.1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from heads import random_heads
 
@@ -30,9 +31,9 @@ def test_each_member_reads_the_same_file_in_its_own_way(family, tmp_path):
     small, large = (load_member_heads(m, family, "cpu", tmp_path) for m in family.members)
     assert small.name == large.name == "own"
     assert small.sha256 == file_sha256(tmp_path / "own.safetensors")
-    values = [0.1 * i for i in range(len(small.heads.info.names))]
-    assert small.reading.read(values, "one_click").model_gap == pytest.approx(0.4)
-    assert large.reading.read(values, "one_click").model_gap is None
+    values = 0.1 * np.arange(len(small.heads.info.names)) * np.ones((4, 1))
+    assert small.reading.read(values, [1], "one_click")[0].model_gap == pytest.approx(0.4)
+    assert large.reading.read(values, [1], "one_click")[0].model_gap is None
 
 
 def test_without_heads_in_the_manifest_there_are_none(family, caplog):

@@ -12,13 +12,19 @@ from torch import Tensor
 from suresam.datasets import Mask
 from suresam.domain import ImageSize, Prompt
 from suresam.errors import NonFiniteOutput
-from suresam.evaluation.observations.plan import by_shape, denser, plan_prompts
+from suresam.evaluation.observations.mixtures import mixed_entropies
+from suresam.evaluation.observations.plan import (
+    PROMPTS,
+    by_shape,
+    denser,
+    plan_prompts,
+)
+from suresam.evaluation.observations.token_ious import token_ious
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.targets import Picture
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.selection import single_answers
-from suresam.segmentation.transforms import full_size_masks
 from suresam.uncertainty.entropy import mask_entropy
 
 _MAX_ROWS = 16
@@ -84,12 +90,17 @@ def observe(picture: Picture, members: Sequence[BackbonePredictor], seed: int) -
         field: np.stack([getattr(answers, field) for answers in usual], 1)
         for field in Answers.__slots__
     }
-    for field in ("iou", "predicted_iou", "single_token"):
+    for field in ("iou", "single_token"):
         arrays[f"dense_{field}"] = np.stack([getattr(a, field) for a in denser_answers], 1)
-    num_prompts = len(prompts) // len(picture.targets)
-    arrays["prompt"] = np.tile(np.arange(num_prompts, dtype=np.uint8), len(picture.targets))
+    arrays["prompt"] = np.tile(np.arange(len(PROMPTS), dtype=np.uint8), len(picture.targets))
     shares = np.array([target.share for target in picture.targets], np.float32)
-    arrays["share"] = np.repeat(shares, num_prompts)
+    arrays["share"] = np.repeat(shares, len(PROMPTS))
+    for number in range(len(picture.targets)):
+        row = number * len(PROMPTS) + PROMPTS.index("centre_click")
+        mixed = mixed_entropies(members, images, dense[row].points, truths[row])
+        for field, value in mixed.items():
+            empty = np.full((len(prompts), *value.shape), np.nan, np.float32)
+            arrays.setdefault(field, empty)[row] = value
     return arrays
 
 
@@ -120,7 +131,7 @@ def ask(
         answers = (
             decoded.iou_token,
             decoded.mask_tokens,
-            torch.stack([_iou(logits[k], truths[i], size) for k, i in enumerate(group)]),
+            torch.stack([token_ious(logits[k], truths[i], size) for k, i in enumerate(group)]),
             predicted_iou,
             mask_entropy(logits),
             single_answers(backbone, asked, decoded).to(torch.uint8),
@@ -132,11 +143,3 @@ def ask(
         for column in range(len(Answers.__slots__))
     ]
     return Answers(*columns)
-
-
-def _iou(low_res_logits: Tensor, truth: Mask, size: ImageSize) -> Tensor:
-    """(T,) float32, of four masks with one truth."""
-    masks = full_size_masks(low_res_logits, size)
-    wanted = torch.from_numpy(truth).to(masks.device)
-    either = (masks | wanted).sum((-2, -1))
-    return (masks & wanted).sum((-2, -1)) / either

@@ -13,6 +13,7 @@ from suresam.evaluation.prompts import (
     correction,
     loose_box,
     random_click,
+    scattered_clicks,
     tight_box,
 )
 from suresam.evaluation.questions import coarse_logits
@@ -62,9 +63,7 @@ def plan_prompts(
 
 def denser(prompt: Prompt, truth: Mask, rng: np.random.Generator) -> Prompt:
     """The same prompt with seven more foreground clicks, drawn evenly from the truth."""
-    places = np.flatnonzero(truth)
-    drawn = rng.choice(places, NUM_EXTRA_CLICKS, replace=len(places) < NUM_EXTRA_CLICKS)
-    more = [Point(int(p % truth.shape[1]), int(p // truth.shape[1])) for p in drawn]
+    more = [Point(*click) for click in scattered_clicks(truth, NUM_EXTRA_CLICKS, rng)]
     return Prompt(
         points=(*prompt.points, *more),
         labels=(*prompt.point_labels, *(1 for _ in more)),

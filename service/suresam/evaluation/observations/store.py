@@ -29,8 +29,11 @@ def fields(num_members: int, width: int) -> dict[str, tuple[DTypeLike, tuple[int
         "entropy": (np.float32, per_token),
         "single_token": (np.uint8, (num_members,)),
         "dense_iou": (np.float32, per_token),
-        "dense_predicted_iou": (np.float32, per_token),
         "dense_single_token": (np.uint8, (num_members,)),
+        "h_task": (np.float32, (num_members,)),
+        "h_prompt": (np.float32, (num_members, 2)),
+        "h_model": (np.float32, (2,)),
+        "h_all": (np.float32, ()),
     }
 
 

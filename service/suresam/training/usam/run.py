@@ -114,6 +114,7 @@ def info_for(members: Sequence[Contestant]) -> HeadInfo:
     return HeadInfo(
         models={m.manifest.name: f"iou_{m.manifest.name}" for m in members},
         pairing="maker",
+        targets="every_mask",
         prompts=get_args(PromptKind),
         source="trained by this repository, `suresam train usam`",
         licence="Apache-2.0",

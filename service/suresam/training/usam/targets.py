@@ -26,7 +26,8 @@ def head_targets(observed: Observed, info: HeadInfo) -> Targets:
     one is, that of the token which the service would choose.
 
     - own IoU head: the mask's IoU; IoU head of another member: that of its answer;
-    - `iou_dense_prompt`: the answer to the same prompt with seven more foreground clicks;
+    - `iou_dense_prompt`: the single mask for the same prompt with seven more foreground clicks,
+      which leave no choice;
     - `iou_unsupervised`: the member's own answer;
     - `model_gap`: the last member's answer minus this mask, for masks of the first member;
     - `prompt_gap`: the answer to the dense prompt minus this mask;
@@ -42,9 +43,7 @@ def head_targets(observed: Observed, info: HeadInfo) -> Targets:
     own = observed["iou"]
     num_members = own.shape[1]
     answer = _answers(own, observed["predicted_iou"], observed["single_token"])
-    dense = _answers(
-        observed["dense_iou"], observed["dense_predicted_iou"], observed["dense_single_token"]
-    )
+    dense = _at(observed["dense_iou"], observed["dense_single_token"])
     targets = np.full((*own.shape, len(info.names)), np.nan, np.float32)
     column = {name: targets[..., i] for i, name in enumerate(info.names)}
     for other, head in enumerate(info.models.values()):
@@ -64,7 +63,10 @@ def _answers(
     iou: NDArray[Any], predicted_iou: NDArray[Any], single_token: NDArray[Any]
 ) -> NDArray[Any]:
     """(Q, M, T) IoU of what a member answers: at token 0 to those who want one mask."""
-    top = predicted_iou[..., 1:].argmax(-1) + 1
-    of_three = np.take_along_axis(iou, top[..., None], -1)
-    of_one = np.take_along_axis(iou, single_token[..., None].astype(np.int64), -1)
-    return np.concatenate([of_one, of_three.repeat(iou.shape[-1] - 1, -1)], -1)
+    of_three = _at(iou, predicted_iou[..., 1:].argmax(-1) + 1)
+    return np.concatenate([_at(iou, single_token), of_three.repeat(iou.shape[-1] - 1, -1)], -1)
+
+
+def _at(values: NDArray[Any], token: NDArray[Any]) -> NDArray[Any]:
+    """(Q, M, 1), of (Q, M, T) the value of one token."""
+    return np.take_along_axis(values, token[..., None].astype(np.int64), -1)

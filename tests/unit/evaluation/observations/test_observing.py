@@ -44,6 +44,9 @@ def test_ious_and_scores_are_those_of_the_answers_that_the_service_gives():
             assert kept.tolist() == pytest.approx(three.predicted_iou)
             assert arrays["entropy"][row, member, 1:].tolist() == pytest.approx(three.entropy)
             assert arrays["single_token"][row, member] == one.tokens[0]
+    for name in ("h_task", "h_prompt", "h_model", "h_all"):
+        is_there = ~np.isnan(arrays[name]).reshape(14, -1).any(1)
+        assert np.flatnonzero(is_there).tolist() == [0, 7]  # the centre clicks
     # The fake's IoU token is the red value by 1000, its mask tokens are their numbers.
     assert arrays["iou_token"][..., 0] == pytest.approx(np.full((14, 2), 0.01))
     assert (arrays["mask_tokens"][..., 0] == np.arange(4)).all()

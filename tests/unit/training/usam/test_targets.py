@@ -16,8 +16,7 @@ def observed(**changes: object) -> dict[str, np.ndarray]:
         "predicted_iou": [[[0.99, 0.1, 0.2, 0.3], [0.0, 0.8, 0.1, 0.2]]],
         "single_token": [[2, 0]],
         "dense_iou": [[[0.15, 0.3, 0.65, 0.45], [0.55, 0.8, 0.35, 0.95]]],
-        "dense_predicted_iou": [[[0.0, 0.1, 0.9, 0.3], [0.0, 0.1, 0.1, 0.2]]],
-        "dense_single_token": [[0, 3]],
+        "dense_single_token": [[2, 3]],
     }
     arrays = {name: np.array(value) for name, value in (values | changes).items()}
     return {k: v.astype(np.uint8 if "token" in k else np.float32) for k, v in arrays.items()}
@@ -42,14 +41,14 @@ def test_a_models_own_head_learns_each_masks_iou_and_the_others_its_answer(of):
 def test_the_answer_and_the_answer_to_the_dense_prompt(of):
     assert of["iou_unsupervised"][0] == pytest.approx([0.6, 0.4, 0.4, 0.4])
     assert of["iou_unsupervised"][1] == pytest.approx([0.5, 0.7, 0.7, 0.7])
-    assert of["iou_dense_prompt"][0] == pytest.approx([0.15, 0.65, 0.65, 0.65])
-    assert of["iou_dense_prompt"][1] == pytest.approx([0.95, 0.95, 0.95, 0.95])
+    assert of["iou_dense_prompt"][0] == pytest.approx([0.65] * 4)
+    assert of["iou_dense_prompt"][1] == pytest.approx([0.95] * 4)
 
 
 def test_gaps_are_gains_over_each_mask(of):
     assert of["model_gap"][0] == pytest.approx([0.4, 0.5, 0.1, 0.3])
     assert np.isnan(of["model_gap"][1]).all()  # nothing is larger than the large member
-    assert of["prompt_gap"][0] == pytest.approx([0.05, 0.45, 0.05, 0.25])
+    assert of["prompt_gap"][0] == pytest.approx([0.55, 0.45, 0.05, 0.25])
     assert of["task_gap"][0] == pytest.approx([0.5, 0.4, 0.0, 0.2])
     assert of["task_gap"][1] == pytest.approx([0.4, 0.2, 0.6, 0.0])
 

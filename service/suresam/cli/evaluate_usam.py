@@ -1,0 +1,104 @@
+"""`suresam evaluate usam`: does uncertainty find the answers worth paying for?"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suresam.cli.extras import needs_extra
+from suresam.errors import ConfigurationError
+from suresam.settings import read_settings
+
+if TYPE_CHECKING:  # torch comes with these
+    from suresam.segmentation.manifests import Family
+    from suresam.uncertainty.heads import UsamHeads
+
+_DESCRIPTION = """\
+Asks every member of a family about annotated pictures and prints UncertainSAM's three tables:
+which clicks would the large model, more clicks, or the choice of another mask improve? Each row is
+one measure, and its figure the relative area under the curve of mean IoU when the highest scores
+are paid for first: 50 % is no better than chance, 100 % knows the answer. Each table is given as a
+service can know it (the mask of highest predicted IoU) and as upstream measured (the mask that
+turned out best). Intervals are 95 %, by resampling pictures.
+
+DIR from --out gets tables.txt, report.json, tables.csv, correlations.csv, the supervision curves
+curves-known.png and curves-truth.png, and observations/, from which an interrupted run goes on."""
+
+_SCENES = 1000
+
+
+def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `usam` to what `evaluate` can evaluate."""
+    parser = kinds.add_parser(
+        "usam",
+        help="uncertainty measures: which answers are worth paying for",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("dataset", metavar="DATASET",
+        help=f"scenes:N (default {_SCENES}), a folder of label maps, or COCO JSON")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
+    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
+    add("--models", default="demo", metavar="FAMILY", help="model family (default: demo)")
+    add("--models-dir", type=Path, metavar="DIR",
+        help="your own folder of manifests and weights (default: SURESAM_MODELS_DIR)")  # fmt: skip
+    add("--heads", type=Path, metavar="FILE.safetensors",
+        help="heads to judge (default: those of the family's manifests)")  # fmt: skip
+    add("--limit", type=int, metavar="N", help="most pictures (default: all)")
+    add("--per-image", type=int, metavar="N",
+        help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N",
+        help="of the choice of targets, clicks and intervals (default: 0)")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
+        help="where models run (default: auto)")  # fmt: skip
+    add("--threads", type=int, default=1, metavar="N",
+        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+@needs_extra("evaluate")
+def run(args: argparse.Namespace) -> int:
+    """Observe, judge, print and write."""
+    from suresam.datasets import open_dataset
+    from suresam.evaluation.contestants import family_contestants
+    from suresam.evaluation.targets import usual_choice
+    from suresam.evaluation.usam.run import evaluate_usam, format_evaluation
+    from suresam.segmentation.manifests import load_family
+    from suresam.segmentation.sam2 import choose_device
+
+    if args.threads < 1:
+        raise ConfigurationError(f"--threads={args.threads} must be at least 1")
+    name = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
+    dataset = open_dataset(name, args.images)
+    choice = usual_choice(
+        dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
+    )
+    folder = args.models_dir or read_settings({}).models_dir
+    models_dir = None if folder is None else Path(folder)
+    family = load_family(args.models, models_dir)
+    device = choose_device(args.device)
+    heads = _heads(args.heads, family, models_dir)
+    if heads is None:
+        print(f"family {family.name} has no uncertainty heads; the tables go without them",
+              file=sys.stderr)  # fmt: skip
+    names = [member.name for member in family.members]
+    members = family_contestants(args.models, names, device, models_dir)
+    found = evaluate_usam(
+        members, heads, dataset, choice, args.out, sys.stderr, threads=args.threads,
+        circumstances={"command": shlex.join(["suresam", *sys.argv[1:]])},
+    )  # fmt: skip
+    print(format_evaluation(found))
+    return 0
+
+
+def _heads(path: Path | None, family: "Family", models_dir: Path | None) -> "UsamHeads | None":
+    """Those of a file, or else the family's own, if it has any."""
+    from suresam.uncertainty.heads import load_heads
+    from suresam.uncertainty.member_heads import load_member_heads
+
+    if path is not None:
+        return load_heads(path)
+    own = load_member_heads(family.members[0], family, "cpu", models_dir)
+    return None if own is None else own.heads

@@ -1,0 +1,15 @@
+"""IoU of several masks of one image with one truth, where the masks are made."""
+
+import torch
+from torch import Tensor
+
+from suresam.datasets import Mask
+from suresam.domain import ImageSize
+from suresam.segmentation.transforms import full_size_masks
+
+
+def token_ious(low_res_logits: Tensor, truth: Mask, size: ImageSize) -> Tensor:
+    """IoU at full size of (T, h, w) logits with an (H, W) truth that is not empty: (T,) float32."""
+    masks = full_size_masks(low_res_logits, size)
+    wanted = torch.from_numpy(truth).to(masks.device)
+    return (masks & wanted).sum((-2, -1)) / (masks | wanted).sum((-2, -1))

@@ -1,0 +1,175 @@
+"""From a family, its heads and a data set to the poster's tables as files."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from suresam.datasets import Dataset
+from suresam.errors import ConfigurationError
+from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.contestants import Contestant
+from suresam.evaluation.files import prepare_folder
+from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.targets import TargetChoice
+from suresam.evaluation.usam.cases import VIEWS, Clicks, read_clicks
+from suresam.evaluation.usam.correlations import Correlation, correlate, format_correlations
+from suresam.evaluation.usam.plot import draw_curves
+from suresam.evaluation.usam.tables import Ends, Row, format_tables, judge
+from suresam.machine import describe_machine
+from suresam.uncertainty.head_reading import HeadReading
+from suresam.uncertainty.heads import UsamHeads
+
+OBSERVATIONS = "observations"
+REPORT, TABLE_CSV, CORRELATION_CSV, TEXT = (
+    "report.json",
+    "tables.csv",
+    "correlations.csv",
+    "tables.txt",
+)
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class UsamEvaluation:
+    """Everything that one run found.
+
+    Attributes:
+        rows, ends: of the tables.
+        correlations: of every member and view.
+        clicks: that they rest on.
+    """
+
+    rows: list[Row]
+    ends: list[Ends]
+    correlations: list[Correlation]
+    clicks: Clicks
+
+
+def evaluate_usam(
+    members: Sequence[Contestant],
+    heads: UsamHeads | None,
+    dataset: Dataset,
+    choice: TargetChoice,
+    out: Path,
+    stream: TextIO,
+    *,
+    threads: int = 1,
+    circumstances: dict[str, Any] | None = None,
+) -> UsamEvaluation:
+    """Observe, judge, write `tables.txt`, `report.json`, two CSV and a plot of each view.
+
+    Observations stay in the folder, so that an interrupted run goes on.
+
+    Args:
+        members: of a family, cheapest first.
+        heads: of that family; None gives the tables without them.
+        dataset: annotated pictures that neither members nor heads learned from.
+        choice: which targets.
+        out: folder for everything.
+        stream: where progress is told.
+        threads: processes that observe.
+        circumstances: command and the like, for the report.
+
+    Raises:
+        ConfigurationError: no usable target, a folder of another run, heads of other models.
+        NonFiniteOutput: a member answered with NaN or infinity.
+    """
+    names = [member.manifest.name for member in members]
+    readings = [] if heads is None else [HeadReading(heads.info, n, names[-1]) for n in names]
+    prepare_folder(out)
+    with tqdm(desc="pictures", file=stream, disable=not stream.isatty()) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+            if bar.disable and (done == total or done % 50 == 0):
+                print(f"{done} of {total} pictures", file=stream, flush=True)
+
+        store = collect(
+            out / OBSERVATIONS, dataset, members, choice, workers=threads, progress=tell
+        )
+    clicks = read_clicks(store.read(), heads, readings)
+    print("judging: resampling pictures for the intervals", file=stream, flush=True)
+    rows, ends = judge(clicks, names, choice.seed)
+    correlations = [
+        row
+        for view in VIEWS
+        for place in range(len(names))
+        for row in correlate(clicks, names, view, place, choice.seed)
+    ]
+    found = UsamEvaluation(rows, ends, correlations, clicks)
+    _write(found, names, dataset, choice, out, circumstances or {})
+    return found
+
+
+def format_evaluation(found: UsamEvaluation) -> str:
+    """Tables and correlations as text."""
+    lines = [format_tables(found.rows, found.ends)]
+    for member, view in dict.fromkeys((row.member, row.view) for row in found.correlations):
+        mine = [row for row in found.correlations if (row.member, row.view) == (member, view)]
+        lines.append(
+            f"\nPearson correlations, {member}, {VIEWS[view]}\n{format_correlations(mine)}"
+        )
+    return "\n".join(lines)
+
+
+def _write(
+    found: UsamEvaluation,
+    names: list[str],
+    dataset: Dataset,
+    choice: TargetChoice,
+    out: Path,
+    circumstances: dict[str, Any],
+) -> None:
+    observed = found.clicks.observed
+    title = f"{dataset.name}, {len(observed['picture'])} clicks"
+    report = circumstances | {
+        "machine": describe_machine(),
+        "dataset": dataset.name,
+        "targets": asdict(choice)
+        | {"clicks": len(observed["picture"]), "pictures": len(set(observed["picture"].tolist()))},
+        "intervals": {"level": LEVEL, "resamples": NUM_RESAMPLES, "resampled": "images"},
+        "tables": [
+            {"table": r.table, "view": r.view, "member": r.member, "measure": r.measure,
+             "against": r.against, **_rounded(r.estimate)} for r in found.rows
+        ],
+        "mean_iou": [
+            {"table": e.table, "view": e.view, "member": e.member,
+             "cheap": _rounded(e.cheap), "expensive": _rounded(e.expensive)} for e in found.ends
+        ],
+        "correlations": [
+            {"member": c.member, "view": c.view, "first": c.first, "second": c.second,
+             **_rounded(c.estimate)} for c in found.correlations
+        ],
+    }  # fmt: skip
+    try:
+        (out / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
+        (out / TEXT).write_text(f"{title}\n\n{format_evaluation(found)}\n")
+        _write_csv(out / TABLE_CSV, report["tables"])
+        _write_csv(out / CORRELATION_CSV, report["correlations"])
+        for view in VIEWS:
+            curves = draw_curves(found.clicks, names, view, title)
+            (out / f"curves-{view}.png").write_bytes(curves)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {out}: {error.strerror}") from error
+
+
+def _rounded(e: Estimate) -> dict[str, float | int | None]:
+    numbers = {"value": e.value, "low": e.low, "high": e.high}
+    return {name: None if v != v else round(v, _DIGITS) for name, v in numbers.items()} | {
+        "clicks": e.num_targets,
+        "pictures": e.num_images,
+    }
+
+
+def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    table = list(rows)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)

@@ -1,0 +1,74 @@
+"""`suresam evaluate usam` as a process: heads of one's own, a few scenes, every file."""
+
+import csv
+import json
+import subprocess
+
+import pytest
+from heads import random_heads
+from integration.conftest import COMMAND, ROOT
+from PIL import Image
+
+from suresam.evaluation.usam.cases import MEASURES
+from suresam.segmentation.manifests import load_family
+from suresam.uncertainty.heads import save_heads
+
+SCENES = 4
+
+
+def evaluate(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, "evaluate", "usam", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory):
+    family = load_family("demo")
+    models = {member.name: f"iou_{member.name}" for member in family.members}
+    path = tmp_path_factory.mktemp("heads") / "own.safetensors"
+    save_heads(random_heads(family.members[0].architecture.d_model, models=models), path)
+    return path
+
+
+def test_tables_files_and_curves(heads, tmp_path):
+    out = tmp_path / "report"
+    command = (f"scenes:{SCENES}", "--out", str(out), "--heads", str(heads), "--threads", "2")
+    told = evaluate(*command)
+    assert told.returncode == 0, told.stderr
+    assert {path.name for path in out.iterdir()} == {
+        "tables.txt", "report.json", "tables.csv", "correlations.csv", "curves-known.png",
+        "curves-truth.png", "observations",
+    }  # fmt: skip
+    report = json.loads((out / "report.json").read_text())
+    assert report["targets"]["pictures"] == SCENES
+    measures = {row["measure"] for row in report["tables"]}
+    assert measures == set(MEASURES)
+    with (out / "tables.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(report["tables"])
+    for row in report["tables"]:
+        if row["against"] is None and row["value"] is not None:
+            assert 0 <= row["value"] <= 1
+            assert row["low"] <= row["high"]
+    assert "Delta*" in told.stdout
+    assert told.stdout.strip() in (out / "tables.txt").read_text()
+    for view in ("known", "truth"):
+        with Image.open(out / f"curves-{view}.png") as picture:
+            assert picture.width > 1200
+
+    again = evaluate(*command)  # everything is observed already
+    assert again.stdout == told.stdout
+
+
+def test_wrong_use_is_told_on_one_line(heads, tmp_path):
+    for words, message in (
+        (("nowhere", "--out", str(tmp_path)), "no data set nowhere"),
+        (("scenes:2", "--out", str(tmp_path), "--heads", "no.safetensors"), "no.safetensors"),
+        (("scenes:2", "--out", str(tmp_path), "--threads", "0"), "--threads=0"),
+    ):
+        told = evaluate(*words)
+        assert told.returncode == 2
+        assert message in told.stderr
+        assert told.stderr.count("\n") == 1
