@@ -12,7 +12,7 @@ from suresam.domain import Box, Point, Prediction, Prompt, Rle
 from suresam.evaluation.boundary import boundary_f
 from suresam.evaluation.overlap import intersection_over_union
 from suresam.evaluation.predictor import Predictor
-from suresam.evaluation.prompts import central_click, correction, tight_box
+from suresam.evaluation.prompts import central_click, correction, scattered_clicks, tight_box
 from suresam.evaluation.targets import Picture
 from suresam.masks.rle import encode_rle
 from suresam.segmenter import EmbeddedImage
@@ -30,6 +30,7 @@ QUESTIONS = {
     "four_clicks": "four clicks",
     "five_clicks": "five clicks",
     "six_clicks": "six clicks",
+    "eight_clicks_at_once": "eight clicks at once",
     "box": "box",
     "box_corners_only": "box, corners only",
     "box_and_click": "box and click",
@@ -73,6 +74,7 @@ def ask_everything(predictor: Predictor, picture: Picture) -> list[Asked]:
     deepest inside the errors of the answer before, whose low-res logits go back with all clicks
     so far; boxes and several clicks ask for a single mask. So does the first click asked again
     with a mask input: the logits of its own first answer, or a coarse mask made from the truth.
+    Eight clicks at once are the first one and seven anywhere inside the target.
 
     Source: the protocol of interactive segmentation, as RITM, Sofiiuk et al. (2022), and
     Segment Anything, Kirillov et al. (2023), section 7.1, use it.
@@ -80,6 +82,7 @@ def ask_everything(predictor: Predictor, picture: Picture) -> list[Asked]:
     conversation = _Conversation(predictor, picture)
     conversation.click()
     conversation.correct()
+    conversation.scatter()
     conversation.box()
     conversation.give_masks()
     return [
@@ -130,6 +133,14 @@ class _Conversation:
             answers = self._note(question, prompts)
             masks = [_mask(answer, 0) for answer in answers]
             logits = [_logits(answer, 0) for answer in answers]
+
+    def scatter(self) -> None:
+        """Eight clicks at once, drawn by each target's place in its picture."""
+        clicks = [
+            (click, *(Point(*c) for c in scattered_clicks(truth, 7, np.random.default_rng(i))))
+            for i, (click, truth) in enumerate(zip(self._clicks, self._truths, strict=True))
+        ]
+        self._note("eight_clicks_at_once", [Prompt(points=points) for points in clicks])
 
     def box(self) -> None:
         prompts = [Prompt(box=box) for box in self._boxes]

@@ -43,6 +43,8 @@ class JointStage:
         corrections_from: progress from which corrective clicks are trained as well.
         coarse_masks: share of the correction rounds that begin with a coarse mask of the target
             as mask input instead of the first click's answer.
+        scattered_clicks: share of those rounds that begin with two to eight clicks anywhere on the
+            target, sent at once.
         corners_only: share of the boxes that are not drawn as a mask input.
         weight_single_click: weight of token 0 for a single click.
         weight_candidates_box: weight of tokens 1 to 3 for boxes and corrections.
@@ -63,6 +65,7 @@ class JointStage:
     ema: float = 0.998
     corrections_from: float = 0.3
     coarse_masks: float = 0.2
+    scattered_clicks: float = 0.0
     corners_only: float = 0.33
     weight_single_click: float = 0.3
     weight_candidates_box: float = 0.3

@@ -59,7 +59,13 @@ def test_each_click_corrects_the_answer_before_and_gives_its_logits_back():
 def test_boxes_are_tight_and_also_told_by_their_corners_alone():
     predictor = Scripted([TRUTH] * 3, [0.5] * 3)
     ask_everything(predictor, picture(TRUTH))
-    box, corners, both, own, coarse = predictor.asked[7:]
+    eight, box, corners, both, own, coarse = predictor.asked[7:]
+    [scattered], is_multimask, _ = eight
+    assert len(set(scattered.points)) == 8
+    assert scattered.points[0] == (9, 11)
+    assert all(TRUTH[int(y), int(x)] for x, y in scattered.points)
+    assert scattered.mask_input is None
+    assert not is_multimask
     assert box[0][0].box == Box(4, 6, 15, 17)
     assert (box[2], corners[2], both[2]) == (False, True, False)
     assert corners[0] == box[0]

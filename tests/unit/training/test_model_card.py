@@ -10,7 +10,7 @@ from suresam.training.model_card import BEGIN, END, card_text
 NAMES = ("a", "b")
 QUESTIONS = (
     "click_top", "click_best_of_three", "two_clicks", "three_clicks", "four_clicks", "six_clicks",
-    "box", "box_corners_only", "box_and_click", "coarse_mask_and_click",
+    "eight_clicks_at_once", "box", "box_corners_only", "box_and_click", "coarse_mask_and_click",
 )  # fmt: skip
 
 
