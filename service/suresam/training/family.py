@@ -1,8 +1,8 @@
 """Rebuilding a whole family: weights, figures, manifests and model card, all together or not.
 
-Members are trained one after the other in a state folder, then measured side by side; only when
-all of that is there do weights, manifests and card take their places. So new weights never
-stand beside old figures.
+Members are trained one after the other in a state folder, then their uncertainty heads, then all is
+measured; only when all of that is there do weights, heads, manifests and card take their places.
+So new weights never stand beside old figures.
 """
 
 import json
@@ -22,6 +22,7 @@ from suresam.machine import describe_machine
 from suresam.segmentation.manifests import ModelManifest, load_family, write_manifest
 from suresam.segmentation.sam2 import choose_device
 from suresam.segmentation.weights import file_sha256
+from suresam.training.family_heads import judge_heads, teach_heads
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
 from suresam.training.model_card import card_text
 from suresam.training.pool import training_seed
@@ -29,6 +30,7 @@ from suresam.training.recipe import load_recipe
 from suresam.training.segmenter import REPORT_FILE, SegmenterOptions, train_segmenter
 from suresam.training.state import has_state
 from suresam.training.stopping import Stopped, StopRequests
+from suresam.uncertainty.member_heads import head_file, load_member_heads
 
 SCENES = "scenes"
 """Held-out scenes, which every family is measured on."""
@@ -85,21 +87,31 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
     for number, member in enumerate(plan.members):
         if not _train_member(options, member, options.seed + number, stream):
             return False
+    contestants = _contestants(options, plan)
+    heads = None
+    if plan.heads is not None:
+        seed, threads = options.seed, options.threads
+        heads = teach_heads(plan.heads, contestants, options.state, seed, threads, stream)
+        if heads is None:
+            return False
     try:
         with StopRequests():
-            contestants = _contestants(options, plan)
             names = (SCENES, *options.datasets)
             evaluations = [_measure(options, contestants, name, stream) for name in names]
+            judgements = _judge(options, plan, contestants, heads, stream)
     except Stopped:
         print("stopped while measuring; the same command measures again", file=stream)
         return False
-    install_family(options, plan, evaluations)
+    install_family(options, plan, evaluations, judgements)
     print(f"installed {plan.name} in {options.out}, its card is {options.card}", file=stream)
     return True
 
 
 def install_family(
-    options: FamilyOptions, plan: FamilyPlan, evaluations: Sequence[Evaluation]
+    options: FamilyOptions,
+    plan: FamilyPlan,
+    evaluations: Sequence[Evaluation],
+    judgements: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Put weights, manifests, the family's file and the card in their places.
 
@@ -107,6 +119,7 @@ def install_family(
 
     Args:
         evaluations: of all members, the one on scenes first.
+        judgements: reports about the plan's heads, likewise; none without heads.
     """
     prepared = options.state / "prepared"
     (prepared / "families").mkdir(parents=True, exist_ok=True)
@@ -114,15 +127,20 @@ def install_family(
     for manifest in manifests:
         shutil.copyfile(_weights(options, manifest.name), prepared / manifest.weights)
         write_manifest(manifest, prepared)
+    names = [Path(name) for m in manifests for name in (m.weights, f"{m.name}.json")]
+    if plan.heads is not None:
+        names.append(Path(head_file(plan.heads.name)))
+        shutil.copyfile(options.state / names[-1], prepared / names[-1])
     members = [member.name for member in plan.members]
     file = {"name": plan.name, "description": plan.description, "members": members}
     family = Path("families") / f"{plan.name}.json"
     (prepared / family).write_text(json.dumps(file, indent=2) + "\n")
-    load_family(str(prepared / family), prepared)  # what serving will read
+    read = load_family(str(prepared / family), prepared)  # what serving will read
+    for member in read.members:
+        load_member_heads(member, read, "cpu", prepared)
     reports = [describe(evaluation) for evaluation in evaluations]
     card = options.card.read_text() if options.card.exists() else None
-    text = card_text(card, plan, manifests, reports, describe_machine())
-    names = [Path(name) for m in manifests for name in (m.weights, f"{m.name}.json")]
+    text = card_text(card, plan, manifests, reports, describe_machine(), judgements)
     for name in (*names, family):
         (prepared / name).replace(_beside(options.out / name))
     for name in (*names, family):
@@ -242,6 +260,19 @@ def _measure(
     return evaluation
 
 
+def _judge(
+    options: FamilyOptions,
+    plan: FamilyPlan,
+    contestants: Sequence[Contestant],
+    heads: Path | None,
+    stream: TextIO,
+) -> list[dict[str, Any]]:
+    if plan.heads is None or heads is None:
+        return []
+    names = (f"scenes:{plan.heads.judged_scenes}", *options.datasets)
+    return judge_heads(heads, contestants, names, options.state, options.threads, stream)
+
+
 def _manifest(
     options: FamilyOptions, plan: FamilyPlan, member: MemberPlan, evaluations: Sequence[Evaluation]
 ) -> ModelManifest:
@@ -255,6 +286,7 @@ def _manifest(
         architecture=load_recipe(member.recipe).architecture,
         weights=weights.name,
         box=plan.box,
+        heads=None if plan.heads is None else plan.heads.name,
         sha256=file_sha256(weights),
         size_bytes=weights.stat().st_size,
         provenance=report,

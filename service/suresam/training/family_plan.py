@@ -29,6 +29,22 @@ class MemberPlan(BaseModel):
     init_from: str | None = None
 
 
+class HeadsPlan(BaseModel):
+    """Uncertainty heads of a family.
+
+    Attributes:
+        name: of the heads; their file is called so.
+        scenes: that they learn from.
+        judged_scenes: held-out ones that they are judged on.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: ModelName
+    scenes: Annotated[int, Field(ge=2)] = 1500
+    judged_scenes: Annotated[int, Field(ge=2)] = 1000
+
+
 class FamilyPlan(BaseModel):
     """A family, cheapest member first.
 
@@ -36,6 +52,7 @@ class FamilyPlan(BaseModel):
         name, description, licence: go into the family's file, the manifests and the card.
         members: at least one.
         box: how the members read boxes; as our training teaches them, unless told otherwise.
+        heads: uncertainty heads, or None for none.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -45,6 +62,7 @@ class FamilyPlan(BaseModel):
     licence: str
     members: Annotated[tuple[MemberPlan, ...], Field(min_length=1, strict=False)]
     box: BoxConvention = TRAINED_HERE
+    heads: HeadsPlan | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

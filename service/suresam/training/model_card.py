@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from suresam.evaluation.usam.cases import MEASURES
 from suresam.segmentation.manifests import ModelManifest
 from suresam.training.family_plan import FamilyPlan
 
@@ -30,6 +31,7 @@ def card_text(
     manifests: Sequence[ModelManifest],
     reports: Sequence[Report],
     machine: Mapping[str, str],
+    judgements: Sequence[Report] = (),
 ) -> str:
     """A card, or one that is there with its marked part brought up to date.
 
@@ -38,8 +40,9 @@ def card_text(
         manifests: of the members, with their provenance.
         reports: `evaluation.describe` of every data set.
         machine: on which costs were measured.
+        judgements: reports of `suresam evaluate usam` about the family's heads.
     """
-    made = "\n".join(_lines(plan, manifests, reports, machine))
+    made = "\n".join(_lines(plan, manifests, reports, machine, judgements))
     text = f"# {plan.name}\n\n{BEGIN}\n{END}\n" if card is None else card
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -53,6 +56,7 @@ def _lines(
     manifests: Sequence[ModelManifest],
     reports: Sequence[Report],
     machine: Mapping[str, str],
+    judgements: Sequence[Report],
 ) -> Iterable[str]:
     names = [manifest.name for manifest in manifests]
     yield plan.description
@@ -66,6 +70,9 @@ def _lines(
     for report in reports:
         yield ""
         yield from _report_lines(report, names)
+    for judgement in judgements:
+        yield ""
+        yield from _judgement_lines(judgement)
 
 
 def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
@@ -136,6 +143,40 @@ def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
                 for name, baseline in report["baselines"].items()
             ),
         )
+
+
+def _judgement_lines(report: Report) -> Iterable[str]:
+    """The tables as a service can know them; a column for each table and member."""
+    rows = [row for row in report["tables"] if row["view"] == "known"]
+    columns = list(dict.fromkeys((row["table"], row["member"]) for row in rows))
+    cells = {(r["table"], r["member"], r["measure"], r["against"]): r for r in rows}
+    targets = report["targets"]
+    yield f"## Uncertainty on {report['dataset']}"
+    yield ""
+    yield (
+        f"{targets['clicks']:,} centre clicks on {targets['pictures']:,} pictures. Which of them "
+        f"would the large member, seven more clicks, or the best of the three masks improve? "
+        f"Relative area under the supervision curve in %, 50 by chance and 100 at best, as a "
+        f"service can know it: for the mask of highest predicted IoU."
+    )
+    yield ""
+    kinds = list(dict.fromkeys((row["measure"], row["against"]) for row in rows))
+    yield from _table(
+        ["", *(f"{table}, {member}" for table, member in columns)],
+        (
+            [MEASURES[measure] + ("" if against is None else f" - {MEASURES[against]}"),
+             *(_percent(cells.get((*column, measure, against))) for column in columns)]
+            for measure, against in kinds
+        ),
+    )  # fmt: skip
+
+
+def _percent(estimate: Report | None) -> str:
+    if estimate is None or estimate["value"] is None:
+        return "-"
+    numbers = [estimate[name] for name in ("value", "low", "high")]
+    value, low, high = ("-" if n is None else f"{100 * n:.1f}" for n in numbers)
+    return f"{value} [{low}, {high}]"
 
 
 def _cost_rows(report: Report, pairs: Sequence[str]) -> Iterable[list[str]]:

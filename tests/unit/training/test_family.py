@@ -28,6 +28,7 @@ def options(tmp_path: Path, tiny_recipe) -> FamilyOptions:
             {"name": "pair-big", "recipe": str(tmp_path / "big.json"), "share": 0.5,
              "init_from": "pair-little"},
         ],
+        "heads": {"name": "usam-pair", "scenes": 3, "judged_scenes": 3},
     }  # fmt: skip
     path = tmp_path / "pair.json"
     path.write_text(json.dumps(plan))
@@ -61,6 +62,11 @@ def test_one_command_trains_measures_installs_and_the_result_serves(options):
     segmenter = Segmenter(str(options.out / "families" / "pair.json"), "large", device="cpu")
     answer = segmenter.segment(np.zeros((40, 50, 3), np.uint8), points=[(20, 20)])
     assert answer.masks.shape == (3, 40, 50)
+    assert "| SamScore |" in card
+    assert "| Delta* - Entropy |" in card
+    assert len(answer.heads) == 3
+    assert set(answer.heads[0].values) >= {"iou_pair-little", "task_gap", "task_gap_derived"}
+    assert answer.heads[0].in_regime
 
 
 def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_done_again(

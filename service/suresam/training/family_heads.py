@@ -1,0 +1,83 @@
+"""Uncertainty heads of a family: taught and judged once its members are trained."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from suresam.datasets import open_dataset
+from suresam.evaluation.contestants import Contestant
+from suresam.evaluation.targets import usual_choice
+from suresam.evaluation.usam.run import REPORT, evaluate_usam
+from suresam.scenes.scene import HEAD_SEEDS
+from suresam.training.family_plan import HeadsPlan
+from suresam.training.usam.fitting import FitOptions
+from suresam.training.usam.run import UsamOptions, train_usam
+from suresam.uncertainty.heads import load_heads
+from suresam.uncertainty.member_heads import head_file
+
+FOLDER = "uncertainty"
+"""In a family's state folder: observations, logs and reports of its heads."""
+
+
+def teach_heads(
+    plan: HeadsPlan,
+    members: Sequence[Contestant],
+    state: Path,
+    seed: int,
+    threads: int,
+    stream: TextIO,
+) -> Path | None:
+    """Train the heads on scenes that no member has seen, unless that is done.
+
+    Args:
+        plan: their name and their scenes.
+        members: of the family, cheapest first.
+        state: of the family.
+        seed: of prompts and first weights.
+        threads: processes that observe.
+        stream: where progress is told.
+
+    Returns:
+        The head file in the state folder, or None if somebody stopped it.
+    """
+    path = state / head_file(plan.name)
+    weights = {member.manifest.name: member.sha256 for member in members}
+    if path.exists() and load_heads(path).info.trained_on == weights:
+        return path
+    print(f"training {plan.name}", file=stream)
+    options = UsamOptions(
+        out=path, state=state / FOLDER / "training", threads=threads, fit=FitOptions(seed=seed)
+    )
+    scenes = open_dataset(f"scenes:{plan.scenes}", seeds=HEAD_SEEDS)
+    return path if train_usam(members, [scenes], options, stream) is not None else None
+
+
+def judge_heads(
+    path: Path,
+    members: Sequence[Contestant],
+    datasets: Sequence[str],
+    state: Path,
+    threads: int,
+    stream: TextIO,
+) -> list[dict[str, Any]]:
+    """The tables of `suresam evaluate usam` on every data set, as its reports have them.
+
+    Args:
+        path: of the head file.
+        members: of the family, cheapest first.
+        datasets: names, as `open_dataset` takes them.
+        state: of the family.
+        threads: processes that observe.
+        stream: where progress is told.
+    """
+    heads = load_heads(path)
+    reports = []
+    for name in datasets:
+        dataset = open_dataset(name)
+        folder = state / FOLDER / dataset.name
+        choice = usual_choice(dataset, num_targets=None)
+        print(f"judging {path.stem} on {dataset.name}", file=stream)
+        evaluate_usam(members, heads, dataset, choice, folder, stream, threads=threads)
+        reports.append(json.loads((folder / REPORT).read_text()))
+    return reports
