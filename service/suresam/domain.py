@@ -187,7 +187,8 @@ class Prediction:
         tokens: M values, the decoder token that made each mask, 0 to 3.
         mask_bits: M rows of packed bits (`numpy.packbits`), each mask column by column as
             COCO's run lengths go; None when no masks were wanted.
-        predicted_iou, stability, entropy: M values each.
+        predicted_iou, stability: M values each.
+        entropy: M values, or None.
         low_res_logits: (M, h, w) float16 within +-32, or None.
         entropy_maps: (M, h, w) float16 in bits, or None.
         heads: M values, or None without heads.
@@ -198,7 +199,7 @@ class Prediction:
     mask_bits: NDArray[np.uint8] | None
     predicted_iou: tuple[float, ...]
     stability: tuple[float, ...]
-    entropy: tuple[float, ...]
+    entropy: tuple[float, ...] | None = None
     low_res_logits: NDArray[np.float16] | None = None
     entropy_maps: NDArray[np.float16] | None = None
     heads: tuple[HeadScores, ...] | None = None

@@ -30,7 +30,7 @@ class Wanted:
     Attributes:
         size: of the image, pixels.
         multimask: three candidates, or one mask by the stability rule.
-        masks, low_res_logits, maps, heads: whether to return them.
+        masks, low_res_logits, maps, entropy, heads: whether to return them.
     """
 
     size: ImageSize
@@ -38,6 +38,7 @@ class Wanted:
     masks: bool = True
     low_res_logits: bool = False
     maps: bool = False
+    entropy: bool = False
     heads: bool = False
 
 
@@ -62,58 +63,82 @@ def predict(
     decoded = backbone.decode(rows)
     if not any(wants.heads for wants in wanted):
         heads = None
-    scores = _scores(decoded, single_answers(backbone, rows, decoded), heads)
+    has_entropy = any(wants.entropy for wants in wanted)
+    scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
     return [
-        _finish(decoded.low_res_logits[i], scores[i], wants, heads, rows[i].kind)
+        _finish(decoded.low_res_logits[i], scores.row(i), wants, heads, rows[i].kind)
         for i, wants in enumerate(wanted)
     ]
 
 
-def _scores(
-    decoded: Decoded, single_tokens: Tensor, heads: MemberHeads | None
-) -> NDArray[np.float64]:
-    """(B, 2 + 4 * (3 + H)) on the host: the token of a single mask, whether the row is finite;
-    then predicted IoU, stability and entropy of each token, and the heads of each token's mask.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    """All numbers of B rows on the host, or of one without the first axis.
+
+    Attributes:
+        single_token: (B,), the token that answers where one mask is wanted.
+        is_finite: (B,).
+        by_token: (B, K, T): predicted IoU, stability, and entropy if it was computed.
+        heads: (B, T, H); H is 0 without heads.
     """
+
+    single_token: NDArray[np.float64]
+    is_finite: NDArray[np.float64]
+    by_token: NDArray[np.float64]
+    heads: NDArray[np.float64]
+
+    def row(self, index: int) -> "_Scores":
+        return _Scores(*(getattr(self, name)[index] for name in self.__slots__))
+
+
+def _scores(
+    decoded: Decoded, single_tokens: Tensor, has_entropy: bool, heads: MemberHeads | None
+) -> _Scores:
+    """Everything in one copy to the host."""
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
-    columns = [
-        single_tokens[:, None].float(),
-        (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)[:, None].float(),
-        predicted_iou,
-        stability(logits, STABILITY_OFFSET),
-        mask_entropy(logits),
-    ]
+    by_token = [predicted_iou, stability(logits, STABILITY_OFFSET)]
+    if has_entropy:
+        by_token.append(mask_entropy(logits))
+    is_finite = (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)
+    columns = [single_tokens[:, None].float(), is_finite[:, None].float(), *by_token]
     if heads is not None:
         columns.append(heads.heads.score(decoded.iou_token, decoded.mask_tokens).flatten(1))
-    return torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)
+    host = torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)
+    single, finite, own, of_heads = np.split(
+        host, [1, 2, 2 + len(by_token) * NUM_MASK_TOKENS], axis=1
+    )
+    return _Scores(
+        single[:, 0],
+        finite[:, 0],
+        own.reshape(len(host), len(by_token), NUM_MASK_TOKENS),
+        of_heads.reshape(len(host), NUM_MASK_TOKENS, -1),
+    )
 
 
 def _finish(
     low_res_logits: Tensor,
-    scores: NDArray[np.float64],
+    scores: _Scores,
     wants: Wanted,
     heads: MemberHeads | None,
     kind: PromptKind,
 ) -> Prediction | NonFiniteOutput:
-    single_token, is_finite, *_ = scores
-    if not is_finite:
+    if not scores.is_finite:
         return NonFiniteOutput("the decoder's output is not finite")
-    tokens = CANDIDATE_TOKENS if wants.multimask else (int(single_token),)
-    own, of_heads = np.split(scores[2:], [3 * NUM_MASK_TOKENS])
-    predicted_iou, stable, entropy = own.reshape(3, NUM_MASK_TOKENS)
-    logits = low_res_logits[list(tokens)]
+    tokens = list(CANDIDATE_TOKENS) if wants.multimask else [int(scores.single_token)]
+    predicted_iou, stable, *entropy = scores.by_token[:, tokens].tolist()
+    logits = low_res_logits[tokens]
     return Prediction(
         size=wants.size,
-        tokens=tokens,
+        tokens=tuple(tokens),
         mask_bits=_packed(full_size_masks(logits, wants.size)) if wants.masks else None,
-        predicted_iou=tuple(float(predicted_iou[t]) for t in tokens),
-        stability=tuple(float(stable[t]) for t in tokens),
-        entropy=tuple(float(entropy[t]) for t in tokens),
+        predicted_iou=tuple(predicted_iou),
+        stability=tuple(stable),
+        entropy=tuple(entropy[0]) if wants.entropy else None,
         low_res_logits=_float16(logits.clamp(-LOGIT_BOUND, LOGIT_BOUND))
         if wants.low_res_logits
         else None,
         entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
-        heads=heads.reading.read(of_heads.reshape(NUM_MASK_TOKENS, -1), tokens, kind)
+        heads=heads.reading.read(scores.heads, tokens, kind)
         if heads is not None and wants.heads
         else None,
     )

@@ -150,11 +150,12 @@ class Segmenter:
         embedded = image if isinstance(image, EmbeddedImage) else self.embed(image)
         check_inside([prompt], embedded.size)
         row = prompt_row(prompt, embedded.size, embedded.embedding, self._backbone)
-        wanted = Wanted(embedded.size, multimask, low_res_logits=True, heads=True)
+        wanted = Wanted(embedded.size, multimask, low_res_logits=True, entropy=True, heads=True)
         [prediction] = predict(self._backbone, [row], [wanted], self._heads)
         if not isinstance(prediction, Prediction):
             raise prediction
         assert prediction.low_res_logits is not None, "they were asked for"
+        assert prediction.entropy is not None, "likewise"
         return Segmentation(
             masks=np.stack([prediction.mask(i) for i in range(len(prediction.tokens))]),
             predicted_iou=np.array(prediction.predicted_iou),

@@ -119,12 +119,19 @@ def test_low_res_logits_are_float16_within_32():
 
 def test_maps_and_scores_are_those_of_the_returned_masks(backbone):
     row = row_of(backbone)
-    [prediction] = predict(backbone, [row], [Wanted(SIZE, maps=True)])
+    [prediction] = predict(backbone, [row], [Wanted(SIZE, maps=True, entropy=True)])
     logits = backbone.decode([row]).low_res_logits[0, 1:]
     np.testing.assert_array_equal(prediction.entropy_maps, binary_entropy(logits).half().numpy())
     assert prediction.entropy == pytest.approx(mask_entropy(logits).tolist())
     inner, outer = (logits > 1).sum((-2, -1)), (logits > -1).sum((-2, -1))
     assert prediction.stability == pytest.approx((inner / outer).tolist())
+
+
+def test_scores_that_nobody_wants_are_not_told_though_a_neighbour_wants_them(backbone):
+    rows = [row_of(backbone), row_of(backbone)]
+    silent, told = predict(backbone, rows, [Wanted(SIZE), Wanted(SIZE, entropy=True)])
+    assert silent.entropy is None
+    assert len(told.entropy) == 3
 
 
 def test_a_row_of_nan_is_its_own_error_and_its_neighbours_are_fine(backbone):

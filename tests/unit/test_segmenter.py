@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from heads import heads_of
 from PIL import Image
 
 from suresam import segmenter
@@ -21,12 +22,20 @@ def backbone():
 @pytest.fixture
 def model(monkeypatch, backbone):
     """A `Segmenter` round the fake device."""
-    manifest = SimpleNamespace(name="fake-small", box=OFFICIAL)
+    manifest = SimpleNamespace(name="fake-small", box=OFFICIAL, heads=None)
     family = SimpleNamespace(member=lambda _: manifest)
     monkeypatch.setattr(segmenter, "load_family", lambda *_: family)
     monkeypatch.setattr(segmenter, "load_model", lambda *_: None)
     monkeypatch.setattr(segmenter, "Sam2Backbone", lambda *_, **__: backbone)
     return Segmenter()
+
+
+@pytest.fixture
+def knowing(monkeypatch, model):
+    """The same with heads."""
+    heads = heads_of("fake-small")
+    monkeypatch.setattr(segmenter, "load_member_heads", lambda *_: heads)
+    return Segmenter(), heads
 
 
 PICTURE = Image.new("RGB", (8, 6), (10, 20, 30))
@@ -64,6 +73,16 @@ def test_an_answer_with_one_mask(model):
     answer = model.segment(PICTURE, points=[(4, 3)], multimask=False)
     assert answer.masks.shape == (1, 6, 8)
     assert answer.best == 0
+
+
+def test_heads_come_with_the_masks(model, knowing):
+    segmenter, heads = knowing
+    answer = segmenter.segment(PICTURE, points=[(4, 3)], box=(1, 1, 7, 5))
+    assert len(answer.heads) == 3
+    assert set(answer.heads[0].values) >= set(heads.heads.info.names)
+    assert not answer.heads[0].in_regime
+    assert segmenter.segment(PICTURE, points=[(4, 3)]).heads[1].in_regime
+    assert model.segment(PICTURE, points=[(4, 3)]).heads is None
 
 
 def test_an_embedded_image_is_encoded_once(model, backbone):

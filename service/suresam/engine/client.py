@@ -27,7 +27,7 @@ class SegmentCall:
         remaining_ms: until the caller's deadline; never an absolute time.
         image: an uploaded file, or None for a session's image.
         session_id, image_id: where to look; image_id None is the session's first.
-        multimask, masks, low_res_logits, maps, heads: what each prediction should hold.
+        multimask, masks, low_res_logits, maps, entropy, heads: what each prediction should hold.
     """
 
     tenant: str
@@ -41,6 +41,7 @@ class SegmentCall:
     masks: bool = True
     low_res_logits: bool = False
     maps: bool = False
+    entropy: bool = False
     heads: bool = False
 
 

@@ -190,7 +190,13 @@ class LocalEngine:
         pixels = self._pixel_loader(data)
         encoded = await engine.embedding(key, pixels)
         wanted = Wanted(
-            size, call.multimask, call.masks, call.low_res_logits, call.maps, call.heads
+            size,
+            multimask=call.multimask,
+            masks=call.masks,
+            low_res_logits=call.low_res_logits,
+            maps=call.maps,
+            entropy=call.entropy,
+            heads=call.heads,
         )
         answers = await _all(
             self._decode(engine, prompt, encoded.value, wanted, turn)

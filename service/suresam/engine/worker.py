@@ -212,7 +212,11 @@ class Worker:
             [embedding] = backbone.encode([sample])
             row = prompt_row(Prompt(points=(centre,)), _SAMPLE_SIZE, embedding, backbone)
             decode = partial(
-                predict, backbone, [row], [Wanted(_SAMPLE_SIZE, heads=True)], self._heads.get(model)
+                predict,
+                backbone,
+                [row],
+                [Wanted(_SAMPLE_SIZE, entropy=True, heads=True)],
+                self._heads.get(model),
             )
             decode()
             encode_ms = _median_ms(partial(backbone.encode, [sample]))

@@ -119,6 +119,7 @@ class Router:
                 masks=True,
                 low_res_logits=options.output.low_res_logits,
                 maps=options.uncertainty.maps,
+                entropy="entropy" in options.uncertainty.methods,
                 heads="usam" in options.uncertainty.methods,
             )
         )
@@ -248,14 +249,16 @@ def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> 
 
 def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> Uncertainty:
     """Without a calibration no expectation follows from the heads: they stand as they are."""
-    has_entropy, maps = "entropy" in methods, prediction.entropy_maps
-    entropy = prediction.entropy[index] if has_entropy else None
-    told = None if maps is None or not has_entropy else {"entropy": UncertaintyMap(maps[index])}
+    entropy, maps = prediction.entropy, prediction.entropy_maps
+    if "entropy" not in methods:
+        entropy = maps = None
+    value = None if entropy is None else entropy[index]
+    told = None if maps is None else {"entropy": UncertaintyMap(maps[index])}
     if prediction.heads is None:
-        return Uncertainty(entropy=entropy, maps=told)
+        return Uncertainty(entropy=value, maps=told)
     heads = prediction.heads[index]
     return Uncertainty(
-        entropy=entropy,
+        entropy=value,
         maps=told,
         model_gap=heads.model_gap,
         prompt_gap=heads.prompt_gap,
