@@ -1,9 +1,17 @@
 """`suresam bench`: measurements that anybody can repeat."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from suresam.columns import aligned
 from suresam.errors import ConfigurationError
+
+if TYPE_CHECKING:  # torch comes with it
+    from suresam.benchmarks.uncertainty import Cost
+    from suresam.segmentation.backbone import Backbone
+    from suresam.uncertainty.member_heads import MemberHeads
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,6 +32,72 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--repeats", type=int, default=30, help="runs of each measurement (default: 30)"
     )
     clicks.set_defaults(run=run_clicks)
+
+    uncertainty = benches.add_parser(
+        "uncertainty",
+        help="what entropy and heads cost beside the mask itself",
+        description="Times, in turn and in one process, a click answered plainly, with entropy, "
+        "with all uncertainty heads, by eight prompts, and on five augmented images: each as a "
+        "first click (image encoded as well) and as a next one.",
+    )
+    add = uncertainty.add_argument
+    add("--models", default="demo", metavar="FAMILY", help="family or model (default: demo)")
+    add("--image", type=Path, metavar="FILE", help="a photograph (default: a cup of coffee)")
+    add("--rounds", type=int, default=30, help="how often each is timed (default: 30)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
+        help="where models run (default: auto)")  # fmt: skip
+    add("--untrained", action="store_true",
+        help="random weights and heads, for models whose files are not here")  # fmt: skip
+    uncertainty.set_defaults(run=run_uncertainty)
+
+
+def run_uncertainty(options: argparse.Namespace) -> int:
+    """Measure and print a table for every member."""
+    from suresam.app.members import load_members
+    from suresam.benchmarks.uncertainty import measure_uncertainty
+    from suresam.benchmarks.untrained import untrained_member
+    from suresam.machine import describe_machine
+    from suresam.segmentation.images import ImageLimits, read_pixels
+    from suresam.segmentation.manifests import load_family
+    from suresam.segmentation.model_folders import sample_image
+    from suresam.segmentation.sam2 import choose_device
+    from suresam.settings import read_settings
+
+    if options.rounds < 1:
+        raise ConfigurationError(f"--rounds={options.rounds} must be at least 1")
+    path = options.image or sample_image()
+    try:
+        image = read_pixels(path.read_bytes(), ImageLimits())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    for name, value in describe_machine().items():
+        print(f"{name:12} {value}")
+    print(f"{'image':12} {path.name}, {image.shape[1]} x {image.shape[0]} pixels")
+    pairs: list[tuple[Backbone, MemberHeads | None]] = []
+    if options.untrained:
+        device = choose_device(options.device)
+        family = load_family(options.models)
+        pairs += [untrained_member(manifest, device) for manifest in family.members]
+    else:
+        settings = read_settings({"models": options.models, "device": options.device})
+        pairs += [(member.backbone, member.heads) for member in load_members(settings)[1]]
+    for backbone, heads in pairs:
+        costs = measure_uncertainty(backbone, heads, image, options.rounds)
+        print(f"\n{backbone.name}{', untrained' if options.untrained else ''}")
+        if heads is None:
+            print("no uncertainty heads are installed for it")
+        print("\n".join(aligned(_cost_rows(costs))))
+    return 0
+
+
+def _cost_rows(costs: "Sequence[Cost]") -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("", "first ms", "x plain", "next ms", "x plain")]
+    for cost in costs:
+        cells = [f"{cost.first_ms:.1f}", f"{cost.first_ratio:.3f}"]
+        if cost.next_ms is not None and cost.next_ratio is not None:
+            cells += [f"{cost.next_ms:.1f}", f"{cost.next_ratio:.3f}"]
+        rows.append((cost.name, *cells, *("-" for _ in range(4 - len(cells)))))
+    return rows
 
 
 def run_clicks(options: argparse.Namespace) -> int:

@@ -1,0 +1,44 @@
+"""Models and heads at random weights, where only their speed matters."""
+
+import torch
+
+from suresam.segmentation.manifests import ModelManifest
+from suresam.segmentation.sam2 import Sam2Backbone
+from suresam.uncertainty.head_info import HeadInfo
+from suresam.uncertainty.head_reading import HeadReading
+from suresam.uncertainty.heads import PARAMETERS, UsamHeads
+from suresam.uncertainty.member_heads import MemberHeads
+
+_NUM_HEADS = 9
+
+
+def untrained_member(manifest: ModelManifest, device: str) -> tuple[Sam2Backbone, MemberHeads]:
+    """A model of a manifest's architecture, and nine heads as wide as the published ones.
+
+    Args:
+        manifest: whose weights need not be here.
+        device: "cpu" or "cuda".
+    """
+    torch.manual_seed(0)
+    backbone = Sam2Backbone(manifest.name, manifest.architecture.build(), device, box=manifest.box)
+    others = (f"iou_{number}" for number in range(_NUM_HEADS - 6))
+    info = HeadInfo(
+        models={manifest.name: "iou_own", **{name: name for name in others}},
+        pairing="maker",
+        targets="every_mask",
+        prompts=("one_click",),
+        source="random weights",
+        licence="none",
+    )
+    width = 2 * manifest.architecture.d_model
+    shapes = (
+        (_NUM_HEADS, width, width), (_NUM_HEADS, width), (_NUM_HEADS, width, width),
+        (_NUM_HEADS, width), (_NUM_HEADS, 1, width), (_NUM_HEADS, 1),
+    )  # fmt: skip
+    weights = {
+        name: 0.01 * torch.randn(shape) for name, shape in zip(PARAMETERS, shapes, strict=True)
+    }
+    heads = UsamHeads(info, weights).to(device)
+    return backbone, MemberHeads(
+        "untrained", "", heads, HeadReading(info, manifest.name, manifest.name)
+    )
