@@ -183,7 +183,7 @@ def _train_member(options: FamilyOptions, member: MemberPlan, seed: int, stream:
     minutes = 60 * options.hours * member.share
     before = None if member.init_from is None else _weights(options, member.init_from)
     if weights.exists() and (folder / REPORT_FILE).exists():
-        _check_report(folder, member, seed, minutes, before)
+        _check_report(options, member, seed, minutes, before)
         return True
     print(f"training {member.name}", file=stream)
     segmenter = SegmenterOptions(
@@ -207,11 +207,14 @@ def _train_member(options: FamilyOptions, member: MemberPlan, seed: int, stream:
 
 
 def _check_report(
-    folder: Path, member: MemberPlan, seed: int, minutes: float, before: Path | None
+    options: FamilyOptions, member: MemberPlan, seed: int, minutes: float, before: Path | None
 ) -> None:
     """Refuse to take a finished member of another run for this one's."""
+    folder = options.state / member.name
     report = json.loads((folder / REPORT_FILE).read_text())
-    recipe = load_recipe(member.recipe).to_dict() | {"scenes": report["recipe"]["scenes"]}
+    recipe = load_recipe(member.recipe).to_dict()
+    if options.scenes is not None:
+        recipe["scenes"] = options.scenes
     started = None if report["init_from"] is None else report["init_from"]["sha256"]
     found = {
         "recipe": report["recipe"] == recipe,

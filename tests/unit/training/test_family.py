@@ -89,6 +89,8 @@ def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_don
     assert "training" not in told.getvalue()
     with pytest.raises(CheckpointError, match="holds a training with another hours"):
         train_family(replace(options, hours=0.002), told)
+    with pytest.raises(CheckpointError, match="holds a training with another recipe"):
+        train_family(replace(options, scenes=7), told)
 
 
 @pytest.mark.parametrize(
