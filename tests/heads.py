@@ -6,6 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suresam.uncertainty.calibration import (
+    Calibration,
+    Curve,
+    GapReading,
+    Interval,
+    MemberCalibration,
+)
 from suresam.uncertainty.head_info import HeadInfo
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import PARAMETERS, UsamHeads
@@ -48,8 +55,36 @@ def random_heads(width: int = 1, **changes: Any) -> UsamHeads:
 
 def heads_of(model: str, largest: str = "fake-large", **changes: Any) -> MemberHeads:
     """Heads of one of the fakes, as the engine holds them."""
+    calibration = changes.pop("calibration", None)
     heads = random_heads(**changes)
-    return MemberHeads("usam-fake", "1" * 64, heads, HeadReading(heads.info, model, largest))
+    reading = HeadReading(heads.info, model, largest, calibration)
+    return MemberHeads("usam-fake", "1" * 64, heads, reading)
+
+
+def calibration_of(*models: str, **changes: Any) -> Calibration:
+    """Expects the own head's output, cut to a rising curve; gains are half of their heads'."""
+    half = Curve((-1.0, 1.0), (-0.5, 0.5))
+    members = {
+        model: MemberCalibration(
+            {FAKES.get(model, f"iou_{model}"): 1.0, "predicted_iou": 0.5, "entropy": 0.0},
+            Curve((0.0, 1.5), (0.1, 0.9)),
+            Interval((0.5,), (-0.2, -0.1), (0.3, 0.05)),
+            {
+                "model_gap": GapReading("model_gap", half),
+                "prompt_gap": GapReading("prompt_gap_derived", half),
+            },
+        )
+        for model in models
+    }
+    values: dict[str, Any] = {
+        "name": "fitted",
+        "dataset": "a test",
+        "level": 0.9,
+        "heads_sha256": "1" * 64,
+        "trained_on": {},
+        "members": members,
+    }
+    return Calibration(**values | changes)
 
 
 def write_published(folder: Path, names: tuple[str, ...], width: int = 3, hidden: int = 8) -> None:

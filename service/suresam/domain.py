@@ -169,6 +169,9 @@ class HeadScores:
         model_gap, prompt_gap, task_gap: expected gains in IoU, signed; None where no head speaks
             of this model.
         in_regime: whether the heads saw prompts of this kind in training.
+        expected_iou: calibrated, [0, 1], or None without a calibration.
+        expected_iou_interval: its (low, high), likewise.
+        calibration: name of that calibration.
     """
 
     values: Mapping[str, float]
@@ -176,6 +179,9 @@ class HeadScores:
     prompt_gap: float | None
     task_gap: float | None
     in_regime: bool
+    expected_iou: float | None = None
+    expected_iou_interval: tuple[float, float] | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,7 +63,8 @@ def predict(
     decoded = backbone.decode(rows)
     if not any(wants.heads for wants in wanted):
         heads = None
-    has_entropy = any(wants.entropy for wants in wanted)
+    # A calibration reads the entropy, too.
+    has_entropy = heads is not None or any(wants.entropy for wants in wanted)
     scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
     return [
         _finish(decoded.low_res_logits[i], scores.row(i), wants, heads, rows[i].kind)
@@ -126,6 +127,7 @@ def _finish(
         return NonFiniteOutput("the decoder's output is not finite")
     tokens = list(CANDIDATE_TOKENS) if wants.multimask else [int(scores.single_token)]
     predicted_iou, stable, *entropy = scores.by_token[:, tokens].tolist()
+    decoder = dict(zip(("predicted_iou", "stability", "entropy"), scores.by_token, strict=False))
     logits = low_res_logits[tokens]
     return Prediction(
         size=wants.size,
@@ -138,7 +140,7 @@ def _finish(
         if wants.low_res_logits
         else None,
         entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
-        heads=heads.reading.read(scores.heads, tokens, kind)
+        heads=heads.reading.read(scores.heads, decoder, tokens, kind)
         if heads is not None and wants.heads
         else None,
     )

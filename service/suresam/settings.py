@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="model family, or family:role=name,... to replace members, "
         "or a family's JSON file",
     )
+    calibration: str | None = Field(
+        None,
+        description="name of a calibration to use instead of the family's own; see `suresam "
+        "calibrate`",
+    )
     models_dir: str | None = Field(
         None, description="folder of manifests and weights that is searched first"
     )

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from heads import heads_of
+from heads import calibration_of, heads_of
 from PIL import Image
 
 from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, UncertaintyRequest
@@ -98,6 +98,27 @@ async def test_heads_say_of_every_mask_what_they_read_from_its_own_token(
         answer = await client.segment(photo_640x480, CLICK, uncertainty=only_entropy)
         doubt = answer.results[0].masks[0].uncertainty
         assert (doubt.heads, doubt.task_gap, doubt.in_regime, doubt.method) == (None,) * 4
+
+
+async def test_a_calibration_makes_expectations_of_the_heads(
+    serving, connect, transport, photo_640x480
+):
+    calibration = calibration_of("fake-small")
+    heads = {"fake-small": heads_of("fake-small", calibration=calibration)}
+    async with serving(heads=heads) as running, connect(running, transport) as client:
+        [result] = (await client.segment(photo_640x480, CLICK)).results
+        [info, _] = (await client.models()).members
+    assert info.calibration == "fitted"
+    for mask in result.masks:
+        doubt = mask.uncertainty
+        combined = doubt.heads["iou_small"] + 0.5 * mask.predicted_iou
+        assert doubt.expected_iou == pytest.approx(0.1 + 0.8 * combined / 1.5)
+        assert doubt.score == pytest.approx(1 - doubt.expected_iou)
+        low, high = doubt.expected_iou_interval
+        assert 0 <= low < doubt.expected_iou < high <= 1
+        assert doubt.model_gap == pytest.approx(doubt.heads["model_gap"] / 2)
+        assert doubt.task_gap is None
+        assert (doubt.method, doubt.calibration) == ("usam", "fitted")
 
 
 async def test_installed_heads_are_told_with_their_hash(serving, connect, transport):

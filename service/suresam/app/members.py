@@ -20,13 +20,14 @@ def load_members(settings: Settings) -> tuple[str, list[Member]]:
     models_dir = None if settings.models_dir is None else Path(settings.models_dir)
     device = choose_device(settings.device)
     family = load_family(settings.models, models_dir)
-    return family.name, [_load(manifest, family, device, models_dir) for manifest in family.members]
+    return family.name, [_load(manifest, family, device, settings) for manifest in family.members]
 
 
-def _load(manifest: ModelManifest, family: Family, device: str, models_dir: Path | None) -> Member:
+def _load(manifest: ModelManifest, family: Family, device: str, settings: Settings) -> Member:
+    models_dir = None if settings.models_dir is None else Path(settings.models_dir)
     model = load_model(manifest, models_dir)
     # Where the manifest has no hash, that of the file itself is told.
     sha256 = manifest.sha256 or check_sha256(manifest, require_weights(manifest, models_dir))
     backbone = Sam2Backbone(manifest.name, model, device, box=manifest.box)
-    heads = load_member_heads(manifest, family, device, models_dir)
+    heads = load_member_heads(manifest, family, device, models_dir, settings.calibration)
     return Member(backbone, family.roles_of(manifest.name), sha256, manifest.licence, heads)

@@ -12,6 +12,7 @@ from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these
     from suresam.segmentation.manifests import Family
+    from suresam.uncertainty.head_reading import HeadReading
     from suresam.uncertainty.heads import UsamHeads
 
 _DESCRIPTION = """\
@@ -46,6 +47,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="your own folder of manifests and weights (default: SURESAM_MODELS_DIR)")  # fmt: skip
     add("--heads", type=Path, metavar="FILE.safetensors",
         help="heads to judge (default: those of the family's manifests)")  # fmt: skip
+    add("--calibration", metavar="NAME",
+        help="calibration to judge, too (default: that of the family's manifests)")  # fmt: skip
     add("--limit", type=int, metavar="N", help="most pictures (default: all)")
     add("--per-image", type=int, metavar="N",
         help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
@@ -79,26 +82,37 @@ def run(args: argparse.Namespace) -> int:
     models_dir = None if folder is None else Path(folder)
     family = load_family(args.models, models_dir)
     device = choose_device(args.device)
-    heads = _heads(args.heads, family, models_dir)
+    heads, readings = _heads(args.heads, family, models_dir, args.calibration)
     if heads is None:
         print(f"family {family.name} has no uncertainty heads; the tables go without them",
               file=sys.stderr)  # fmt: skip
     names = [member.name for member in family.members]
     members = family_contestants(args.models, names, device, models_dir)
     found = evaluate_usam(
-        members, heads, dataset, choice, args.out, sys.stderr, threads=args.threads,
+        members, heads, readings, dataset, choice, args.out, sys.stderr, threads=args.threads,
         circumstances={"command": shlex.join(["suresam", *sys.argv[1:]])},
     )  # fmt: skip
     print(format_evaluation(found))
     return 0
 
 
-def _heads(path: Path | None, family: "Family", models_dir: Path | None) -> "UsamHeads | None":
-    """Those of a file, or else the family's own, if it has any."""
+def _heads(
+    path: Path | None, family: "Family", models_dir: Path | None, calibration: str | None
+) -> "tuple[UsamHeads | None, list[HeadReading]]":
+    """Those of a file, uncalibrated, or else the family's own, and how every member reads them."""
+    from suresam.uncertainty.head_reading import HeadReading
     from suresam.uncertainty.heads import load_heads
     from suresam.uncertainty.member_heads import load_member_heads
 
     if path is not None:
-        return load_heads(path)
-    own = load_member_heads(family.members[0], family, "cpu", models_dir)
-    return None if own is None else own.heads
+        heads = load_heads(path)
+        largest = family.members[-1].name
+        return heads, [HeadReading(heads.info, m.name, largest) for m in family.members]
+    found = [
+        load_member_heads(member, family, "cpu", models_dir, calibration)
+        for member in family.members
+    ]
+    own = [heads for heads in found if heads is not None]
+    if len(own) < len(found):
+        return None, []
+    return own[0].heads, [heads.reading for heads in own]

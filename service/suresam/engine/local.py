@@ -277,6 +277,7 @@ class LocalEngine:
             licence=member.licence,
             heads=None if member.heads is None else member.heads.name,
             heads_sha256=None if member.heads is None else member.heads.sha256,
+            calibration=None if member.heads is None else member.heads.reading.calibration,
         )
 
     async def _in_pool(self, function: Callable[..., T], *args: object) -> T:

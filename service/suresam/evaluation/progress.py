@@ -1,7 +1,8 @@
 """Telling how far a long measurement is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from tqdm import tqdm
@@ -28,3 +29,25 @@ def tell_progress(pictures: Iterable[Picture], total: int, stream: TextIO) -> It
             if bar.disable and time.monotonic() - told > _LINE_EVERY_S:
                 told = time.monotonic()
                 print(f"{done} of at most {total} targets", file=stream, flush=True)
+
+
+@contextmanager
+def tell_counts(what: str, stream: TextIO) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function that is told how many things are done, and of how many.
+
+    Args:
+        what: the things' name.
+        stream: where it is told, usually stderr.
+    """
+    told = float("-inf")
+    with tqdm(desc=what, file=stream, disable=not stream.isatty()) as bar:
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            bar.total = total
+            bar.update(done - bar.n)
+            if bar.disable and (done == total or time.monotonic() - told > _LINE_EVERY_S):
+                told = time.monotonic()
+                print(f"{done} of {total} {what}", file=stream, flush=True)
+
+        yield tell

@@ -248,7 +248,6 @@ def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> 
 
 
 def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> Uncertainty:
-    """Without a calibration no expectation follows from the heads: they stand as they are."""
     entropy, maps = prediction.entropy, prediction.entropy_maps
     if "entropy" not in methods:
         entropy = maps = None
@@ -257,7 +256,11 @@ def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> 
     if prediction.heads is None:
         return Uncertainty(entropy=value, maps=told)
     heads = prediction.heads[index]
+    expected = heads.expected_iou
     return Uncertainty(
+        score=None if expected is None else 1 - expected,
+        expected_iou=expected,
+        expected_iou_interval=heads.expected_iou_interval,
         entropy=value,
         maps=told,
         model_gap=heads.model_gap,
@@ -266,4 +269,5 @@ def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> 
         heads=heads.values,
         in_regime=heads.in_regime,
         method="usam",
+        calibration=heads.calibration,
     )

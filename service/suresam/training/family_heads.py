@@ -13,6 +13,7 @@ from suresam.scenes.scene import HEAD_SEEDS
 from suresam.training.family_plan import HeadsPlan
 from suresam.training.usam.fitting import FitOptions
 from suresam.training.usam.run import UsamOptions, train_usam
+from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import load_heads
 from suresam.uncertainty.member_heads import head_file
 
@@ -72,12 +73,14 @@ def judge_heads(
         stream: where progress is told.
     """
     heads = load_heads(path)
+    names = [member.manifest.name for member in members]
+    readings = [HeadReading(heads.info, name, names[-1]) for name in names]
     reports = []
     for name in datasets:
         dataset = open_dataset(name)
         folder = state / FOLDER / dataset.name
         choice = usual_choice(dataset, num_targets=None)
         print(f"judging {path.stem} on {dataset.name}", file=stream)
-        evaluate_usam(members, heads, dataset, choice, folder, stream, threads=threads)
+        evaluate_usam(members, heads, readings, dataset, choice, folder, stream, threads=threads)
         reports.append(json.loads((folder / REPORT).read_text()))
     return reports

@@ -1,14 +1,16 @@
 """What the numbers of the heads mean for one model of a family."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain import HeadScores, PromptKind
 from suresam.errors import CheckpointError
+from suresam.uncertainty.calibration import Calibration
 from suresam.uncertainty.head_info import (
     DENSE_PROMPT,
+    GAPS,
     MODEL_GAP,
     PROMPT_GAP,
     TASK_GAP,
@@ -27,12 +29,23 @@ class HeadReading:
         info: of the heads.
         model: the checkpoint that makes the masks.
         largest: the last member of the family that is served.
+        calibration: of the family, or None; then no IoU is expected and gaps are the direct heads'.
+
+    Attributes:
+        calibration: name of the one that is followed, or None.
+        calibrated: what it says of the model, or None.
 
     Raises:
-        CheckpointError: the heads do not know the model.
+        CheckpointError: heads or calibration do not know the model.
     """
 
-    def __init__(self, info: HeadInfo, model: str, largest: str) -> None:
+    def __init__(
+        self,
+        info: HeadInfo,
+        model: str,
+        largest: str,
+        calibration: Calibration | None = None,
+    ) -> None:
         if model not in info.models:
             raise CheckpointError(
                 f"the heads are not for {model}: they know {', '.join(info.models)}"
@@ -43,6 +56,15 @@ class HeadReading:
         self._large = info.models.get(largest) if model != largest else None
         # The direct head learned the gain of one pair of models, and says nothing of another.
         self._has_model_gap = (model, largest) == ends and model != largest
+        self.calibration = None if calibration is None else calibration.name
+        self.calibrated = None
+        if calibration is not None:
+            if model not in calibration.members:
+                raise CheckpointError(
+                    f"calibration {calibration.name} is not for {model}: it knows "
+                    f"{', '.join(calibration.members)}"
+                )
+            self.calibrated = calibration.members[model]
 
     def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Every head by name, and the gaps that are differences of two of them.
@@ -65,23 +87,51 @@ class HeadReading:
         return named
 
     def read(
-        self, values: NDArray[np.float64], tokens: Sequence[int], kind: PromptKind
+        self,
+        values: NDArray[np.float64],
+        decoder: Mapping[str, NDArray[np.float64]],
+        tokens: Sequence[int],
+        kind: PromptKind,
     ) -> tuple[HeadScores, ...]:
         """The scores of one answer's masks.
 
         Args:
             values: (T, H), of decoder tokens 0 to 3.
+            decoder: `predicted_iou` and `entropy` of those tokens, (T,) each.
             tokens: those that made the masks.
             kind: of the prompt.
         """
         named = {name: value.tolist() for name, value in self.named(values).items()}
+        scores = named | {name: value.tolist() for name, value in decoder.items()}
+        is_known = kind in self._info.prompts
         return tuple(
-            HeadScores(
-                values={name: value[token] for name, value in named.items()},
-                model_gap=named[MODEL_GAP][token] if self._has_model_gap else None,
-                prompt_gap=named[PROMPT_GAP][token],
-                task_gap=named[TASK_GAP][token],
-                in_regime=kind in self._info.prompts,
+            self._of_mask(
+                {name: value[token] for name, value in named.items()},
+                {name: value[token] for name, value in scores.items()},
+                is_known,
             )
             for token in tokens
+        )
+
+    def _of_mask(
+        self, named: dict[str, float], scores: dict[str, float], is_known: bool
+    ) -> HeadScores:
+        gaps: dict[str, float | None] = {gap: named[gap] for gap in GAPS}
+        expected = interval = None
+        if (member := self.calibrated) is not None:
+            expected = member.expected(member.combined(scores))
+            interval = member.interval.around(expected)
+            gaps = dict.fromkeys(GAPS)
+            gaps |= {gap: read.curve(scores[read.head]) for gap, read in member.gaps.items()}
+        if not self._has_model_gap:
+            gaps[MODEL_GAP] = None
+        return HeadScores(
+            values=named,
+            model_gap=gaps[MODEL_GAP],
+            prompt_gap=gaps[PROMPT_GAP],
+            task_gap=gaps[TASK_GAP],
+            expected_iou=expected,
+            expected_iou_interval=interval,
+            in_regime=is_known,
+            calibration=self.calibration,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from suresam.errors import CheckpointError
 from suresam.segmentation.manifests import Family, ModelManifest
 from suresam.segmentation.weights import file_sha256, find_file
+from suresam.uncertainty.calibration import Calibration, calibration_file, read_calibration
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads, load_heads
 
@@ -14,19 +15,28 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MemberHeads:
-    """Heads, and what they say of this member.
+class HeadFile:
+    """Heads as their file holds them.
 
     Attributes:
-        name: as the manifest calls them.
-        sha256: of their file.
-        heads: on the member's device.
-        reading: of their output.
+        name: as manifests call them.
+        sha256: of the file.
+        heads: on some device.
     """
 
     name: str
     sha256: str
     heads: UsamHeads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemberHeads(HeadFile):
+    """Heads, and what they say of one member.
+
+    Attributes:
+        reading: of their output.
+    """
+
     reading: HeadReading
 
 
@@ -35,15 +45,38 @@ def head_file(name: str) -> str:
     return f"{name}.safetensors"
 
 
+def read_head_file(path: Path) -> HeadFile:
+    """Read a head file.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or its tensors do not fit its header.
+    """
+    heads = load_heads(path)
+    return HeadFile(path.stem, file_sha256(path), heads)
+
+
 def load_member_heads(
-    manifest: ModelManifest, family: Family, device: str, models_dir: Path | None = None
+    manifest: ModelManifest,
+    family: Family,
+    device: str,
+    models_dir: Path | None = None,
+    calibration: str | None = None,
 ) -> MemberHeads | None:
     """The heads that a manifest names; None, with a line in the log, where they are not installed.
 
-    Searched like weights: the user's folder, the manifest's own, the downloads.
+    Heads and calibration are searched like weights: the user's folder, the manifest's own, the
+    downloads.
+
+    Args:
+        manifest: of the member.
+        family: that it serves in.
+        device: where the heads go.
+        models_dir: the user's folder, or None.
+        calibration: name of one to use instead of the manifest's own; it must be installed.
 
     Raises:
-        CheckpointError: the file is damaged, or its heads are of another family.
+        CheckpointError: a file is damaged, heads or calibration belong to something else, or the
+            calibration that was asked for is not there.
     """
     if manifest.heads is None:
         return None
@@ -56,21 +89,59 @@ def load_member_heads(
             head_file(manifest.heads),
         )
         return None
-    heads = load_heads(path)
+    file = read_head_file(path)
+    _check_heads(path, file.heads, manifest)
+    found = _find_calibration(manifest, file, models_dir, calibration)
+    try:
+        reading = HeadReading(file.heads.info, manifest.name, family.members[-1].name, found)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return MemberHeads(manifest.heads, file.sha256, file.heads.to(device), reading)
+
+
+def _check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:
     width = manifest.architecture.d_model
     if heads.token_width != width:
         raise CheckpointError(
             f"{path} reads tokens of {heads.token_width} values; those of {manifest.name} "
             f"have {width}"
         )
-    try:
-        reading = HeadReading(heads.info, manifest.name, family.members[-1].name)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
     trained_on = heads.info.trained_on.get(manifest.name)
     if None not in (trained_on, manifest.sha256) and trained_on != manifest.sha256:
         raise CheckpointError(
             f"{path} was trained on other weights of {manifest.name}: SHA-256 {trained_on}, here "
             f"{manifest.sha256}; train the heads again with `suresam train usam`"
         )
-    return MemberHeads(manifest.heads, file_sha256(path), heads.to(device), reading)
+
+
+def _find_calibration(
+    manifest: ModelManifest, heads: HeadFile, models_dir: Path | None, asked: str | None
+) -> Calibration | None:
+    name = asked or manifest.calibration
+    if name is None:
+        return None
+    path = find_file(calibration_file(name), manifest, models_dir)
+    if path is None:
+        if asked is not None:
+            file = calibration_file(name)
+            raise CheckpointError(f"no calibration {name}: {file} is not installed")
+        _log.warning(
+            "%s answers without a calibration: %s is not installed; `suresam calibrate` makes one",
+            manifest.name,
+            calibration_file(name),
+        )
+        return None
+    calibration = read_calibration(path)
+    remedy = "make another with `suresam calibrate`"
+    if calibration.heads_sha256 != heads.sha256:
+        raise CheckpointError(
+            f"{path} was made with other heads than {heads.name}: SHA-256 "
+            f"{calibration.heads_sha256}, here {heads.sha256}; {remedy}"
+        )
+    weights = calibration.trained_on.get(manifest.name)
+    if None not in (weights, manifest.sha256) and weights != manifest.sha256:
+        raise CheckpointError(
+            f"{path} was made with other weights of {manifest.name}: SHA-256 {weights}, here "
+            f"{manifest.sha256}; {remedy}"
+        )
+    return calibration

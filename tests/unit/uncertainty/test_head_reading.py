@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from heads import info_of
+from heads import calibration_of, info_of
 
 from suresam.errors import CheckpointError
 from suresam.uncertainty.head_reading import HeadReading
@@ -8,12 +8,13 @@ from suresam.uncertainty.head_reading import HeadReading
 OF = {"s": "iou_s", "m": "iou_m", "l": "iou_l"}
 # iou_s, iou_m, iou_l, iou_dense_prompt, iou_unsupervised, model_gap, prompt_gap, task_gap
 VALUES = np.array([[0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]]) - 0.1 * np.arange(4)[:, None]
+DECODER = {"predicted_iou": np.array([0.2, 0.4, 0.6, 0.8]), "entropy": np.full(4, 0.1)}
 
 
 def read(model: str, largest: str, kind: str = "one_click", targets: str = "best_mask"):
     """The scores of token 0's mask."""
     reading = HeadReading(info_of(models=OF, targets=targets), model, largest)
-    [scores] = reading.read(VALUES, [0], kind)
+    [scores] = reading.read(VALUES, DECODER, [0], kind)
     return scores
 
 
@@ -28,7 +29,7 @@ def test_gaps_are_the_direct_heads_and_derived_ones_stand_beside_them():
 
 def test_every_mask_has_the_scores_of_its_own_token():
     reading = HeadReading(info_of(models=OF), "s", "l")
-    masks = reading.read(VALUES, [1, 2, 3], "box")
+    masks = reading.read(VALUES, DECODER, [1, 2, 3], "box")
     assert [scores.values["iou_s"] for scores in masks] == pytest.approx([0.4, 0.3, 0.2])
     assert [scores.prompt_gap for scores in masks] == pytest.approx([0.025, -0.075, -0.175])
     # Of heads that learned every mask for itself, the best of the three minus this one.
@@ -69,3 +70,31 @@ def test_prompts_of_other_kinds_are_out_of_the_regime():
 def test_heads_of_another_family_are_refused():
     with pytest.raises(CheckpointError, match="not for demo-small: they know s, m, l"):
         HeadReading(info_of(models=OF), "demo-small", "l")
+
+
+def test_a_calibration_tells_what_scores_are_worth():
+    calibration = calibration_of("s", "l")
+    reading = HeadReading(info_of(models=OF), "s", "l", calibration)
+    first, last = reading.read(VALUES, DECODER, [0, 3], "one_click")
+    # Combined: own head 0.5 and half of the predicted IoU 0.2, over 1.5, from 0.1 to 0.9.
+    assert first.expected_iou == pytest.approx(0.1 + 0.8 * 0.6 / 1.5)
+    assert first.expected_iou_interval == pytest.approx((0.42 - 0.2, 0.42 + 0.3))
+    assert last.expected_iou == pytest.approx(0.1 + 0.8 * 0.6 / 1.5)
+    assert first.model_gap == pytest.approx(0.125)
+    assert first.prompt_gap == pytest.approx(0.2)  # of the derived head, as it proved better
+    assert first.task_gap is None  # nothing was fitted for it
+    assert first.values["task_gap"] == 0.0625
+    assert first.calibration == "fitted"
+
+
+def test_a_calibrated_model_gap_is_told_where_the_direct_one_would_be():
+    calibration = calibration_of("s", "m", "l")
+    for model, largest, gap in (("s", "l", 0.125), ("l", "l", None), ("m", "l", None)):
+        reading = HeadReading(info_of(models=OF), model, largest, calibration)
+        [scores] = reading.read(VALUES, DECODER, [0], "one_click")
+        assert scores.model_gap == (gap and pytest.approx(gap))
+
+
+def test_a_calibration_of_other_members_is_refused():
+    with pytest.raises(CheckpointError, match="fitted is not for s: it knows l"):
+        HeadReading(info_of(models=OF), "s", "l", calibration_of("l"))

@@ -5,13 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from heads import random_heads
+from heads import calibration_of, random_heads
 
 from suresam.errors import CheckpointError
 from suresam.segmentation.manifests import Family, load_family
 from suresam.segmentation.weights import file_sha256
+from suresam.uncertainty.calibration import calibration_file, write_calibration
 from suresam.uncertainty.heads import save_heads
 from suresam.uncertainty.member_heads import load_member_heads
+
+NOTHING: dict[str, np.ndarray] = {}
 
 
 @pytest.fixture
@@ -32,8 +35,8 @@ def test_each_member_reads_the_same_file_in_its_own_way(family, tmp_path):
     assert small.name == large.name == "own"
     assert small.sha256 == file_sha256(tmp_path / "own.safetensors")
     values = 0.1 * np.arange(len(small.heads.info.names)) * np.ones((4, 1))
-    assert small.reading.read(values, [1], "one_click")[0].model_gap == pytest.approx(0.4)
-    assert large.reading.read(values, [1], "one_click")[0].model_gap is None
+    assert small.reading.read(values, NOTHING, [1], "one_click")[0].model_gap == pytest.approx(0.4)
+    assert large.reading.read(values, NOTHING, [1], "one_click")[0].model_gap is None
 
 
 def test_without_heads_in_the_manifest_there_are_none(family, caplog):
@@ -61,3 +64,46 @@ def test_heads_for_another_decoder_are_refused(family, tmp_path):
     message = "tokens of 256 values; those of demo-small have 96"
     with pytest.raises(CheckpointError, match=message):
         load_member_heads(family.members[0], family, "cpu", tmp_path)
+
+
+def calibrated(family, folder, **changes) -> str:
+    """Heads and a calibration for them in a folder; the calibration's name."""
+    save_heads(heads_for(family), folder / "own.safetensors")
+    values = {"heads_sha256": file_sha256(folder / "own.safetensors")} | changes
+    calibration = calibration_of(*(member.name for member in family.members), **values)
+    write_calibration(calibration, folder / calibration_file(calibration.name))
+    return calibration.name
+
+
+def test_a_calibration_is_followed_if_the_manifest_or_the_caller_names_it(family, tmp_path):
+    name = calibrated(family, tmp_path)
+    small = family.members[0]
+    assert load_member_heads(small, family, "cpu", tmp_path).reading.calibration is None
+    asked = load_member_heads(small, family, "cpu", tmp_path, name)
+    named = load_member_heads(replace(small, calibration=name), family, "cpu", tmp_path)
+    assert asked.reading.calibration == named.reading.calibration == "fitted"
+
+
+def test_a_calibration_that_is_not_there_is_told_or_refused(family, tmp_path, caplog):
+    calibrated(family, tmp_path)
+    small = family.members[0]
+    with pytest.raises(CheckpointError, match=r"no calibration other: other\.calibration\.json"):
+        load_member_heads(small, family, "cpu", tmp_path, "other")
+    with caplog.at_level(logging.WARNING):
+        found = load_member_heads(replace(small, calibration="other"), family, "cpu", tmp_path)
+    assert found.reading.calibration is None
+    assert "suresam calibrate" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"heads_sha256": "2" * 64}, "made with other heads than own"),
+        ({"trained_on": {"demo-small": "3" * 64}}, "made with other weights of demo-small"),
+        ({"members": {}}, "is not for demo-small"),
+    ],
+)
+def test_a_calibration_of_something_else_is_refused(family, tmp_path, changes, message):
+    name = calibrated(family, tmp_path, **changes)
+    with pytest.raises(CheckpointError, match=message):
+        load_member_heads(family.members[0], family, "cpu", tmp_path, name)

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
 from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.calibration.judging import Figures, format_figures, judge_member
+from suresam.evaluation.calibration.masks import masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.targets import TargetChoice
 from suresam.evaluation.usam.cases import VIEWS, Clicks, read_clicks
 from suresam.evaluation.usam.correlations import Correlation, correlate, format_correlations
@@ -42,17 +43,20 @@ class UsamEvaluation:
         rows, ends: of the tables.
         correlations: of every member and view.
         clicks: that they rest on.
+        calibration: by member the figures of `calibration.judging.MEASURES`; empty without one.
     """
 
     rows: list[Row]
     ends: list[Ends]
     correlations: list[Correlation]
     clicks: Clicks
+    calibration: Figures
 
 
 def evaluate_usam(
     members: Sequence[Contestant],
     heads: UsamHeads | None,
+    readings: Sequence[HeadReading],
     dataset: Dataset,
     choice: TargetChoice,
     out: Path,
@@ -68,6 +72,7 @@ def evaluate_usam(
     Args:
         members: of a family, cheapest first.
         heads: of that family; None gives the tables without them.
+        readings: of every member; a calibration that they follow is judged as well.
         dataset: annotated pictures that neither members nor heads learned from.
         choice: which targets.
         out: folder for everything.
@@ -80,20 +85,12 @@ def evaluate_usam(
         NonFiniteOutput: a member answered with NaN or infinity.
     """
     names = [member.manifest.name for member in members]
-    readings = [] if heads is None else [HeadReading(heads.info, n, names[-1]) for n in names]
     prepare_folder(out)
-    with tqdm(desc="pictures", file=stream, disable=not stream.isatty()) as bar:
-
-        def tell(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-            if bar.disable and (done == total or done % 50 == 0):
-                print(f"{done} of {total} pictures", file=stream, flush=True)
-
-        store = collect(
-            out / OBSERVATIONS, dataset, members, choice, workers=threads, progress=tell
-        )
-    clicks = read_clicks(store.read(), heads, readings)
+    folder = out / OBSERVATIONS
+    with tell_counts("pictures", stream) as tell:
+        store = collect(folder, dataset, members, choice, workers=threads, progress=tell)
+    observed = store.read()
+    clicks = read_clicks(observed, heads, readings)
     print("judging: resampling pictures for the intervals", file=stream, flush=True)
     rows, ends = judge(clicks, names, choice.seed)
     correlations = [
@@ -102,7 +99,15 @@ def evaluate_usam(
         for place in range(len(names))
         for row in correlate(clicks, names, view, place, choice.seed)
     ]
-    found = UsamEvaluation(rows, ends, correlations, clicks)
+    calibration = {}
+    if heads is not None:
+        masks = masks_of_members(observed, heads, names)
+        calibration = {
+            name: judge_member(reading.calibrated, masks[name], choice.seed)
+            for name, reading in zip(names, readings, strict=True)
+            if reading.calibrated is not None
+        }
+    found = UsamEvaluation(rows, ends, correlations, clicks, calibration)
     _write(found, names, dataset, choice, out, circumstances or {})
     return found
 
@@ -115,6 +120,9 @@ def format_evaluation(found: UsamEvaluation) -> str:
         lines.append(
             f"\nPearson correlations, {member}, {VIEWS[view]}\n{format_correlations(mine)}"
         )
+    if found.calibration:
+        told = format_figures(found.calibration)
+        lines.append(f"\ncalibration, all masks of all kinds of prompts\n{told}")
     return "\n".join(lines)
 
 
@@ -142,6 +150,10 @@ def _write(
             {"table": e.table, "view": e.view, "member": e.member,
              "cheap": _rounded(e.cheap), "expensive": _rounded(e.expensive)} for e in found.ends
         ],
+        "calibration": {
+            member: {name: _rounded(e) for name, e in figures.items()}
+            for member, figures in found.calibration.items()
+        },
         "correlations": [
             {"member": c.member, "view": c.view, "first": c.first, "second": c.second,
              **_rounded(c.estimate)} for c in found.correlations

@@ -15,6 +15,7 @@ from suresam.domain import PromptKind
 from suresam.errors import ConfigurationError
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.head_targets import Observed, head_targets
 from suresam.evaluation.targets import TargetChoice, usual_choice
 from suresam.machine import describe_machine
 from suresam.segmentation.weights import file_sha256
@@ -22,7 +23,6 @@ from suresam.training.progress import LOG_FILE, ProgressReporter
 from suresam.training.stopping import Stopped, StopRequests
 from suresam.training.usam.fitting import FitOptions, fit_heads, pick_masks
 from suresam.training.usam.report import ALL, format_report, judge_heads
-from suresam.training.usam.targets import Observed, head_targets
 from suresam.uncertainty.head_info import HeadInfo
 from suresam.uncertainty.heads import UsamHeads, save_heads
 

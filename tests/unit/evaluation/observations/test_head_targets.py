@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from heads import info_of
 
-from suresam.training.usam.targets import head_targets
+from suresam.evaluation.observations.head_targets import head_targets
 
 INFO = info_of(models={"s": "iou_s", "l": "iou_l"})
 

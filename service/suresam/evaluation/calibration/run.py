@@ -1,0 +1,78 @@
+"""From a family, its heads and annotated pictures to a calibration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from suresam.datasets import Dataset
+from suresam.errors import ConfigurationError
+from suresam.evaluation.calibration.fitting import LEVEL, fit_member
+from suresam.evaluation.calibration.judging import Figures, judge_member
+from suresam.evaluation.calibration.masks import masks_of_members
+from suresam.evaluation.contestants import Contestant
+from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.progress import tell_counts
+from suresam.evaluation.targets import TargetChoice
+from suresam.uncertainty.calibration import Calibration
+from suresam.uncertainty.member_heads import HeadFile
+
+_LEAST_PICTURES = 40
+
+
+def calibrate(
+    name: str,
+    members: Sequence[Contestant],
+    heads: HeadFile,
+    dataset: Dataset,
+    choice: TargetChoice,
+    state: Path,
+    stream: TextIO,
+    threads: int = 1,
+) -> tuple[Calibration, Figures]:
+    """Fit a calibration on all pictures, and judge one that was fitted on half on the other half.
+
+    Args:
+        name: of the calibration.
+        members: of the family, cheapest first.
+        heads: of that family.
+        dataset: annotated pictures that neither members nor heads learned from.
+        choice: which targets.
+        state: folder of the observations, from which an interrupted run goes on.
+        stream: where progress is told.
+        threads: processes that observe.
+
+    Returns:
+        The calibration, and by member the figures of `judging.MEASURES`.
+
+    Raises:
+        ConfigurationError: too few pictures, or the state of another run.
+        NonFiniteOutput: a member answered with NaN or infinity.
+    """
+    names = [member.manifest.name for member in members]
+    with tell_counts("pictures", stream) as tell:
+        store = collect(state, dataset, members, choice, workers=threads, progress=tell)
+    masks = masks_of_members(store.read(), heads.heads, names)
+    num_pictures = len(np.unique(masks[names[0]].picture))
+    if num_pictures < _LEAST_PICTURES:
+        raise ConfigurationError(
+            f"{num_pictures} pictures with a usable mask are too few to calibrate on; at least "
+            f"{_LEAST_PICTURES} are needed"
+        )
+    own = heads.heads.info.models
+    figures = {}
+    for member in names:
+        pictures = np.unique(masks[member].picture)
+        halves = np.array_split(np.random.default_rng(choice.seed).permutation(pictures), 2)
+        half = fit_member(own[member], masks[member].of_pictures(halves[0]), choice.seed)
+        figures[member] = judge_member(half, masks[member].of_pictures(halves[1]), choice.seed)
+    calibration = Calibration(
+        name=name,
+        dataset=dataset.name,
+        level=LEVEL,
+        heads_sha256=heads.sha256,
+        trained_on={member.manifest.name: member.sha256 for member in members},
+        members={m: fit_member(own[m], masks[m], choice.seed) for m in names},
+    )
+    return calibration, figures

@@ -1,0 +1,161 @@
+"""What a member's scores are worth in IoU: fitted on annotated pictures, kept with the family."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from suresam.errors import CheckpointError
+from suresam.segmentation.manifests import told_problems
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A function that never falls: straight between its points, even beyond the ends.
+
+    Attributes:
+        x: where its points are, rising.
+        y: its values there.
+
+    Raises:
+        CheckpointError: no point, differing numbers, or a curve that falls.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def __post_init__(self) -> None:
+        """Refuse what is no rising curve."""
+        is_rising = np.all(np.diff(self.x) > 0) and np.all(np.diff(self.y) >= 0)
+        if not self.x or len(self.x) != len(self.y) or not is_rising:
+            raise CheckpointError("a curve of the calibration does not rise, or lacks points")
+
+    def __call__(self, value: float) -> float:
+        """Its value at a place."""
+        return float(np.interp(value, self.x, self.y))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How far the truth lies from what was expected, by what was expected.
+
+    Attributes:
+        edges: K - 1 expected IoUs, rising, between the K ranges.
+        low, high: K values each, added to the expected IoU.
+    """
+
+    edges: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that do not fit together."""
+        if not len(self.edges) + 1 == len(self.low) == len(self.high):
+            raise CheckpointError("ranges of the calibration's interval do not fit together")
+
+    def around(self, expected: float) -> tuple[float, float]:
+        """The interval, cut to [0, 1]."""
+        place = int(np.searchsorted(self.edges, expected, side="right"))
+        low, high = expected + self.low[place], expected + self.high[place]
+        return max(0.0, min(low, 1.0)), min(1.0, max(high, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class GapReading:
+    """Which head tells a gap, and what its output is worth in IoU.
+
+    Attributes:
+        head: the direct one or the difference of two, whichever proved better.
+        curve: from its output to the expected gain.
+    """
+
+    head: str
+    curve: Curve
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCalibration:
+    """Of one checkpoint.
+
+    Attributes:
+        weights: of each score in the combined one; heads by name, `predicted_iou`, `entropy`.
+        expected: from the combined score to the expected IoU.
+        interval: round it.
+        gaps: by field of an answer; a gap that is missing is not told.
+    """
+
+    weights: dict[str, float]
+    expected: Curve
+    interval: Interval
+    gaps: dict[str, GapReading]
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def combined(self, scores: Mapping[str, float]) -> float:
+        """The combined score of a mask."""
+        return sum(weight * scores[name] for name, weight in self.weights.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Of a family, as its file holds it.
+
+    Attributes:
+        name: of the calibration.
+        dataset: what it was fitted on.
+        level: nominal coverage of the intervals.
+        heads_sha256: of the heads that it reads.
+        trained_on: SHA-256 of the weights, by checkpoint.
+        members: by checkpoint.
+    """
+
+    name: str
+    dataset: str
+    level: float
+    heads_sha256: str
+    trained_on: dict[str, str]
+    members: dict[str, MemberCalibration]
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+_FILE = TypeAdapter(Calibration)
+
+
+def calibration_file(name: str) -> str:
+    """File name of a calibration."""
+    return f"{name}.calibration.json"
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """Write the file, all or nothing."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(_FILE.dump_json(calibration, indent=1) + b"\n")
+    partial.replace(path)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read the file.
+
+    Raises:
+        CheckpointError: it is missing or malformed.
+    """
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: {told_problems(error)}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error

@@ -1,0 +1,123 @@
+"""Calibrations of masks whose truth is known by construction."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from suresam.evaluation.calibration.fitting import (
+    conformal_interval,
+    curve_values,
+    fit_member,
+    rising_curve,
+)
+from suresam.evaluation.calibration.judging import judge_member, risk_coverage_area
+from suresam.evaluation.calibration.masks import ScoredMasks
+
+
+def masks(seed: int, num_pictures: int = 400) -> ScoredMasks:
+    """Ten masks a picture; the own head tells the IoU through a bend, other scores are noise."""
+    rng = np.random.default_rng(seed)
+    count = 10 * num_pictures
+    own = rng.uniform(0, 1, count)
+    spread = np.where(own > 0.5, 0.05, 0.2)
+    iou = np.clip(own**2 + spread * rng.normal(size=count), 0, 1)
+    gain = 0.3 * (1 - own) + 0.1 * rng.normal(size=count)
+    return ScoredMasks(
+        np.repeat(np.arange(num_pictures), 10),
+        {
+            "iou_own": own,
+            "predicted_iou": rng.uniform(0, 1, count),
+            "entropy": rng.uniform(0, 1, count),
+            "task_gap": rng.normal(size=count),
+            "task_gap_derived": 1 - own,
+            "prompt_gap": 1 - own,
+            "prompt_gap_derived": rng.normal(size=count),
+        },
+        iou,
+        {"model_gap": np.full(count, np.nan), "task_gap": gain, "prompt_gap": gain},
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit_member("iou_own", masks(0))
+
+
+def test_expectations_are_right_on_other_pictures(fitted):
+    figures = judge_member(fitted, masks(1))
+    assert figures["calibration_error"].value < 0.02
+    assert figures["predicted_iou_error"].value > 0.2
+    assert abs(figures["coverage"].value - 0.9) < 0.02
+    assert figures["pearson"].value > 0.85
+    assert figures["aurc_oracle"].value < figures["aurc"].value
+    assert figures["coverage"].low < figures["coverage"].value < figures["coverage"].high
+
+
+def test_intervals_are_wide_where_the_truth_scatters(fitted):
+    low, high = fitted.interval.around(0.1)
+    sure_low, sure_high = fitted.interval.around(0.9)
+    assert high - low > 1.5 * (sure_high - sure_low)
+
+
+def test_of_the_direct_and_the_derived_head_the_better_is_kept(fitted):
+    assert fitted.gaps["task_gap"].head == "task_gap_derived"
+    assert fitted.gaps["prompt_gap"].head == "prompt_gap"
+    assert fitted.gaps["prompt_gap"].curve(0.5) == pytest.approx(0.15, abs=0.03)
+    assert "model_gap" not in fitted.gaps  # there is nothing larger
+
+
+def test_one_seed_gives_one_calibration():
+    assert fit_member("iou_own", masks(0), seed=3) == fit_member("iou_own", masks(0), seed=3)
+
+
+def test_a_rising_curve_by_hand():
+    # Two chunks that fall are pooled.
+    curve = rising_curve(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 0.6, 0.4, 1.0]))
+    assert curve.x == (1.0, 2.0, 3.0, 4.0)
+    assert curve.y == pytest.approx((0.0, 0.5, 0.5, 1.0))
+
+
+def test_equal_scores_are_one_point_of_the_curve():
+    curve = rising_curve(np.array([1.0, 1.0, 2.0, 2.0]), np.array([0.0, 0.4, 0.5, 0.7]))
+    assert curve.x == (1.0, 2.0)
+    assert curve.y == pytest.approx((0.2, 0.6))
+    assert rising_curve(np.zeros(5), np.arange(5.0)).y == pytest.approx((2.0,))
+
+
+@pytest.mark.parametrize("count", [5, 150, 4000])
+def test_a_conformal_interval_covers_at_least_its_level(count):
+    covered = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        expected = rng.uniform(0, 1, (2, count))
+        truth = np.clip(expected + 0.2 * rng.normal(size=(2, count)), 0, 1)
+        interval = conformal_interval(expected[0], truth[0], 0.9)
+        bounds = np.array([interval.around(e) for e in expected[1]])
+        covered.append(((bounds[:, 0] <= truth[1]) & (truth[1] <= bounds[:, 1])).mean())
+    assert np.mean(covered) > 0.89
+    if count == 4000:
+        assert np.mean(covered) < 0.93
+
+
+def test_the_area_under_the_risk_coverage_curve_by_hand():
+    score, iou = np.array([3.0, 1.0, 2.0]), np.array([0.9, 0.2, 0.5])
+    # Kept best first: risks 0.1, then mean 0.3, then mean 1.4 / 3.
+    expected = np.mean([0.1, 0.3, 1.4 / 3])
+    assert risk_coverage_area(score, iou, np.ones((1, 3)))[0] == pytest.approx(expected)
+    doubled = risk_coverage_area(score, iou, np.array([[2.0, 0.0, 1.0]]))[0]
+    assert doubled == pytest.approx((2 * 0.1 + 0.7 / 3) / 3)
+
+
+def test_masks_of_some_pictures_keep_what_belongs_to_them():
+    some = masks(0, 30).of_pictures(np.array([3, 7]))
+    assert set(some.picture.tolist()) == {3, 7}
+    lengths = {len(v) for v in (*some.scores.values(), some.iou, *some.gains.values())}
+    assert lengths == {20}
+    assert replace(some, iou=some.iou).picture is some.picture
+
+
+def test_curves_at_many_places_are_the_curve_at_each(fitted):
+    places = np.linspace(-1, 1, 7)
+    expected = [fitted.expected(place) for place in places]
+    assert curve_values(fitted.expected, places).tolist() == pytest.approx(expected)
