@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     heads, readings = _heads(args.heads, family, models_dir, args.calibration)
     if heads is None:
-        print(f"family {family.name} has no uncertainty heads; the tables go without them",
+        print(f"family {family.name} has no uncertainty heads that all its members share; the "
+              f"tables go without them",
               file=sys.stderr)  # fmt: skip
     names = [member.name for member in family.members]
     members = family_contestants(args.models, names, device, models_dir)
@@ -102,10 +103,12 @@ def _heads(
     """Those of a file, uncalibrated, or else the family's own, and how every member reads them."""
     from suresam.uncertainty.head_reading import HeadReading
     from suresam.uncertainty.heads import load_heads
-    from suresam.uncertainty.member_heads import load_member_heads
+    from suresam.uncertainty.member_heads import check_heads, load_member_heads
 
     if path is not None:
         heads = load_heads(path)
+        for member in family.members:
+            check_heads(path, heads, member)
         largest = family.members[-1].name
         return heads, [HeadReading(heads.info, m.name, largest) for m in family.members]
     found = [
@@ -113,6 +116,6 @@ def _heads(
         for member in family.members
     ]
     own = [heads for heads in found if heads is not None]
-    if len(own) < len(found):
+    if len(own) < len(found) or len({heads.sha256 for heads in own}) > 1:
         return None, []
     return own[0].heads, [heads.reading for heads in own]

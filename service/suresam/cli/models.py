@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from suresam.cli import import_heads, verify_run
 from suresam.columns import aligned
-from suresam.errors import CheckpointError, ConfigurationError
+from suresam.errors import CheckpointError, ConfigurationError, NonFiniteOutput
 from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
@@ -49,7 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     verify = commands.add_parser(
         "verify",
         parents=[common],
-        help="check hash and shapes of installed weights; with --run, try them out",
+        help="check hash and shapes of installed weights and heads; with --run, try them out",
     )
     verify.add_argument(
         "names", nargs="*", metavar="NAME", help="a model or family; default: all installed models"
@@ -152,8 +152,9 @@ def _pull(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     from suresam.segmentation.checkpoints import load_model
-    from suresam.segmentation.manifests import list_manifests, select_models
+    from suresam.segmentation.manifests import list_manifests, load_family, select_models
     from suresam.segmentation.weights import find_weights
+    from suresam.uncertainty.member_heads import load_member_heads
 
     if args.names:
         models = select_models(args.names, args.models_dir)
@@ -166,13 +167,14 @@ def _verify(args: argparse.Namespace) -> int:
     for manifest in models:
         try:
             load_model(manifest, args.models_dir)
-        except CheckpointError as error:
-            num_failed += 1
-            print(f"{manifest.name}: FAILED: {error}", flush=True)
-        else:
+            family = load_family(verify_run.family_of(manifest, args.models_dir), args.models_dir)
+            load_member_heads(manifest, family, "cpu", args.models_dir)
             print(f"{manifest.name}: ok", flush=True)
             if args.is_tried:
                 verify_run.try_out(manifest, args)
+        except (CheckpointError, NonFiniteOutput) as error:
+            num_failed += 1
+            print(f"{manifest.name}: FAILED: {error}", flush=True)
     return 1 if num_failed else 0
 
 

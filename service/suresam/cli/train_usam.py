@@ -24,6 +24,7 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("dataset", nargs="*", default=[_SCENES], metavar="DATASET",
         help="`scenes:N` drawn for this purpose, a folder with images/ and segments/ (label-map "
         f"PNGs) or a COCO .json file (default: {_SCENES})")  # fmt: skip
+    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
     add("--models", default="demo", metavar="FAMILY",
         help="family to train heads for (default demo)")  # fmt: skip
     add("--models-dir", type=Path, metavar="DIR",
@@ -32,7 +33,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--out", required=True, type=Path, metavar="FILE.safetensors",
         help="head file to write; a manifest that names it as its `heads` uses it")  # fmt: skip
     add("--state", type=Path, metavar="DIR",
-        help="folder of observations, log and report (default runs/NAME of --out)")  # fmt: skip
+        help="folder of observations, which are kept and used again, log and report (default "
+        "runs/NAME of --out)")  # fmt: skip
     add("--pictures", type=int, metavar="N", help="most pictures of each data set (default: all)")
     add("--per-image", type=int, metavar="N",
         help="most targets of a picture (default: 2 of a scene, else 5)")  # fmt: skip
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
         ),
     )
-    datasets = [open_dataset(name, seeds=HEAD_SEEDS) for name in args.dataset]
+    datasets = [open_dataset(name, args.images, seeds=HEAD_SEEDS) for name in args.dataset]
     folder = args.models_dir or read_settings({}).models_dir
     models_dir = None if folder is None else Path(folder)
     names = [member.name for member in load_family(args.models, models_dir).members]

@@ -45,7 +45,7 @@ def try_out(manifest: "ModelManifest", args: argparse.Namespace) -> None:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
     middle = (pixels.shape[1] // 2, pixels.shape[0] // 2)
     click = SAMPLE_CLICK if args.image is None else middle
-    family = _family_of(manifest, args.models_dir)
+    family = family_of(manifest, args.models_dir)
     model = Segmenter(family, manifest.name, models_dir=args.models_dir)
     answer = model.segment(pixels, points=[click])
     print("\n".join(_told(answer)))
@@ -62,7 +62,7 @@ def try_out(manifest: "ModelManifest", args: argparse.Namespace) -> None:
     print(f"  drawn: {picture}", flush=True)
 
 
-def _family_of(manifest: "ModelManifest", models_dir: Path | None) -> str:
+def family_of(manifest: "ModelManifest", models_dir: Path | None) -> str:
     """A family that it serves in, which says which gaps there are; else itself."""
     from suresam.segmentation.manifests import list_families
 

@@ -1,8 +1,9 @@
 """Which models an evaluation asks: members of a family, or weights that nobody registered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.evaluation.predictor import BackbonePredictor
@@ -15,7 +16,7 @@ from suresam.segmentation.weights import file_sha256, require_weights
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A model that is asked.
+    """A model that is asked. It travels to another process as a path, and is loaded there again.
 
     Attributes:
         manifest: what it is.
@@ -28,6 +29,10 @@ class Contestant:
     weights: Path
     sha256: str
     predictor: BackbonePredictor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Not the tensors: sharing those takes a file descriptor each."""
+        return _load_again, (self.manifest, self.weights, self.predictor.backbone.device)
 
 
 def family_contestants(
@@ -81,6 +86,11 @@ def weights_contestant(
         folder=weights.parent,
     )
     return _load(manifest, device, None)
+
+
+def _load_again(manifest: ModelManifest, weights: Path, device: str) -> Contestant:
+    here = replace(manifest, weights=weights.name, folder=weights.parent)
+    return replace(_load(here, device, None), manifest=manifest)
 
 
 def _load(manifest: ModelManifest, device: str, models_dir: Path | None) -> Contestant:

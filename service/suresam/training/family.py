@@ -273,7 +273,8 @@ def _judge(
     if plan.heads is None or heads is None:
         return []
     names = (f"scenes:{plan.heads.judged_scenes}", *options.datasets)
-    return judge_heads(heads, contestants, names, options.state, options.threads, stream)
+    targets, threads = options.targets, options.threads
+    return judge_heads(heads, contestants, names, options.state, targets, threads, stream)
 
 
 def _manifest(

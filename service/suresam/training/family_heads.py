@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from suresam.datasets import open_dataset
+from suresam.datasets import Dataset, open_dataset
+from suresam.datasets.procedural import Scenes
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.targets import usual_choice
 from suresam.evaluation.usam.run import REPORT, evaluate_usam
 from suresam.scenes.scene import HEAD_SEEDS
+from suresam.segmentation.weights import file_sha256
 from suresam.training.family_plan import HeadsPlan
 from suresam.training.usam.fitting import FitOptions
-from suresam.training.usam.run import UsamOptions, train_usam
+from suresam.training.usam.run import REPORT_FILE, UsamOptions, train_usam
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import load_heads
 from suresam.uncertainty.member_heads import head_file
@@ -43,15 +46,29 @@ def teach_heads(
         The head file in the state folder, or None if somebody stopped it.
     """
     path = state / head_file(plan.name)
-    weights = {member.manifest.name: member.sha256 for member in members}
-    if path.exists() and load_heads(path).info.trained_on == weights:
-        return path
-    print(f"training {plan.name}", file=stream)
     options = UsamOptions(
         out=path, state=state / FOLDER / "training", threads=threads, fit=FitOptions(seed=seed)
     )
     scenes = open_dataset(f"scenes:{plan.scenes}", seeds=HEAD_SEEDS)
+    if _is_taught(options, scenes, members):
+        return path
+    print(f"training {plan.name}", file=stream)
     return path if train_usam(members, [scenes], options, stream) is not None else None
+
+
+def _is_taught(options: UsamOptions, scenes: Dataset, members: Sequence[Contestant]) -> bool:
+    """Whether the heads are there, of these weights, scenes and choices."""
+    path, report = options.out, options.state / REPORT_FILE
+    if not path.exists() or not report.exists():
+        return False
+    found = json.loads(report.read_text())
+    weights = {member.manifest.name: member.sha256 for member in members}
+    return bool(
+        found["out"]["sha256"] == file_sha256(path)
+        and found["datasets"] == [scenes.name]
+        and found["fit"] == asdict(options.fit)
+        and load_heads(path).info.trained_on == weights
+    )
 
 
 def judge_heads(
@@ -59,6 +76,7 @@ def judge_heads(
     members: Sequence[Contestant],
     datasets: Sequence[str],
     state: Path,
+    targets: int,
     threads: int,
     stream: TextIO,
 ) -> list[dict[str, Any]]:
@@ -69,6 +87,7 @@ def judge_heads(
         members: of the family, cheapest first.
         datasets: names, as `open_dataset` takes them.
         state: of the family.
+        targets: about how many are asked for of a data set that is not scenes.
         threads: processes that observe.
         stream: where progress is told.
     """
@@ -80,6 +99,8 @@ def judge_heads(
         dataset = open_dataset(name)
         folder = state / FOLDER / dataset.name
         choice = usual_choice(dataset, num_targets=None)
+        if not isinstance(dataset, Scenes):
+            choice = replace(choice, num_images=max(2, targets // choice.per_image))
         print(f"judging {path.stem} on {dataset.name}", file=stream)
         evaluate_usam(members, heads, readings, dataset, choice, folder, stream, threads=threads)
         reports.append(json.loads((folder / REPORT).read_text()))

@@ -13,9 +13,9 @@ from torch.nn.functional import softplus
 def island_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """Cross-entropy of every mask's islands, relative to the size of the mask and its target.
 
-    An island is a connected piece of a mask (cut at logit 0, eight neighbours) that does not
-    touch the target: a look-alike elsewhere in the picture. The other losses charge its pixels
-    as they charge a border that is drawn a little too wide; a person does not.
+    An island is a connected piece of a mask (cut at logit 0, eight neighbours) that holds no pixel
+    of the target, not even in part: a look-alike elsewhere in the picture. The other losses charge
+    its pixels as they charge a border that is drawn a little too wide; a person does not.
 
     Args:
         logits: (R, M, h, w) float, unbounded.
@@ -25,7 +25,7 @@ def island_loss(logits: Tensor, truth: Tensor) -> Tensor:
         (R, M) float, at least 0; 0 for a mask without islands.
     """
     masks = (logits.detach() > 0).cpu().numpy()
-    targets = (truth > 0.5).cpu().numpy()
+    targets = (truth > 0).cpu().numpy()
     found = [[islands(m, target) for m in row] for row, target in zip(masks, targets, strict=True)]
     where = torch.from_numpy(np.array(found)).to(logits.device)
     size = (logits.detach() > 0).sum((-2, -1)) + truth.sum((-2, -1))[:, None]

@@ -32,6 +32,7 @@ class HeadReading:
         calibration: of the family, or None; then no IoU is expected and gaps are the direct heads'.
 
     Attributes:
+        own_head: name of the model's own IoU head.
         calibration: name of the one that is followed, or None.
         calibrated: what it says of the model, or None.
 
@@ -52,7 +53,7 @@ class HeadReading:
             )
         ends = (next(iter(info.models)), next(reversed(info.models)))
         self._info = info
-        self._own = info.models[model]
+        self.own_head = info.models[model]
         self._large = info.models.get(largest) if model != largest else None
         # The direct head learned the gain of one pair of models, and says nothing of another.
         self._has_model_gap = (model, largest) == ends and model != largest
@@ -67,16 +68,19 @@ class HeadReading:
             self.calibrated = calibration.members[model]
 
     def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Every head by name, and the gaps that are differences of two of them.
+        """Every head that speaks of the model by name, and the gaps that are differences of two.
 
         Args:
             values: (..., T, H) as `UsamHeads.score` gives them, for decoder tokens 0 to 3.
 
         Returns:
-            (..., T) each. Without a larger member there is no `model_gap_derived`.
+            (..., T) each. Without a larger member there is no `model_gap_derived`, and `model_gap`
+            is there for the pair of models that it was trained on.
         """
         named = {name: values[..., i] for i, name in enumerate(self._info.names)}
-        own = named[self._own]
+        if not self._has_model_gap:
+            del named[MODEL_GAP]
+        own = named[self.own_head]
         if self._large is not None:
             named[MODEL_GAP + DERIVED] = named[self._large] - own
         named[PROMPT_GAP + DERIVED] = named[DENSE_PROMPT] - own
@@ -116,15 +120,17 @@ class HeadReading:
     def _of_mask(
         self, named: dict[str, float], scores: dict[str, float], is_known: bool
     ) -> HeadScores:
-        gaps: dict[str, float | None] = {gap: named[gap] for gap in GAPS}
+        gaps: dict[str, float | None] = {gap: named.get(gap) for gap in GAPS}
         expected = interval = None
         if (member := self.calibrated) is not None:
             expected = member.expected(member.combined(scores))
             interval = member.interval.around(expected)
             gaps = dict.fromkeys(GAPS)
-            gaps |= {gap: read.curve(scores[read.head]) for gap, read in member.gaps.items()}
-        if not self._has_model_gap:
-            gaps[MODEL_GAP] = None
+            gaps |= {
+                gap: read.curve(scores[read.head])
+                for gap, read in member.gaps.items()
+                if read.head in scores
+            }
         return HeadScores(
             values=named,
             model_gap=gaps[MODEL_GAP],

@@ -18,6 +18,9 @@ from suresam.uncertainty.head_info import GAPS, HeadInfo
 PARAMETERS = tuple(f"layers.{i}.{kind}" for i in range(3) for kind in ("weight", "bias"))
 """Tensors of a head, as published; a head file stacks them over the heads."""
 
+_BLOCK = 2048
+"""Rows that are scored at a time; a server has fewer, an evaluation may have a million."""
+
 _BEFORE = (0, 0, 1, 2)
 """For each decoder token that makes a mask, the one before it; token 0 stands for itself."""
 
@@ -64,11 +67,14 @@ class UsamHeads:
         """
         if self.info.pairing == "one_before":
             mask_tokens = mask_tokens[:, _BEFORE[: mask_tokens.shape[1]]]
+        blocks = zip(torch.split(iou_token, _BLOCK), torch.split(mask_tokens, _BLOCK), strict=True)
+        return torch.cat([self._score_block(*block) for block in blocks])
+
+    def _score_block(self, iou_token: Tensor, mask_tokens: Tensor) -> Tensor:
         num_rows, num_tokens, _ = mask_tokens.shape
         repeated = iou_token[:, None].expand(-1, num_tokens, -1)
-        return self.score_pairs(torch.cat([repeated, mask_tokens], 2).flatten(0, 1)).view(
-            num_rows, num_tokens, -1
-        )
+        pairs = torch.cat([repeated, mask_tokens], 2).flatten(0, 1)
+        return self.score_pairs(pairs).view(num_rows, num_tokens, -1)
 
     def score_pairs(self, pairs: Tensor) -> Tensor:
         """All heads of (N, 2 C) IoU token and mask token, side by side: (N, H) float32."""

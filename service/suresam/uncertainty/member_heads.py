@@ -83,14 +83,14 @@ def load_member_heads(
     path = find_file(head_file(manifest.heads), manifest, models_dir)
     if path is None:
         _log.warning(
-            "%s answers without uncertainty heads: %s is not installed; `suresam models "
-            "import-heads FOLDER` stores heads that you have",
+            "%s answers without uncertainty heads: %s is not installed; README.md, section Models, "
+            "says where heads come from",
             manifest.name,
             head_file(manifest.heads),
         )
         return None
     file = read_head_file(path)
-    _check_heads(path, file.heads, manifest)
+    check_heads(path, file.heads, manifest)
     found = _find_calibration(manifest, file, models_dir, calibration)
     try:
         reading = HeadReading(file.heads.info, manifest.name, family.members[-1].name, found)
@@ -99,7 +99,17 @@ def load_member_heads(
     return MemberHeads(manifest.heads, file.sha256, file.heads.to(device), reading)
 
 
-def _check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:
+def check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:
+    """Refuse heads that cannot read a model's tokens, or were trained on others.
+
+    Args:
+        path: of the heads, for the message.
+        heads: that were read from it.
+        manifest: of the model.
+
+    Raises:
+        CheckpointError: they do not belong together.
+    """
     width = manifest.architecture.d_model
     if heads.token_width != width:
         raise CheckpointError(

@@ -79,11 +79,13 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _check_alike(folder: Path, heads: dict[str, dict[str, Tensor]]) -> None:
     """All heads have the shapes that most of them have, or the odd ones are named."""
-    shapes = {name: tuple(tuple(head[p].shape) for p in PARAMETERS) for name, head in heads.items()}
-    counted = list(shapes.values())
-    usual = max(counted, key=counted.count)
-    odd = [f"{name} {shape[0]}" for name, shape in shapes.items() if shape != usual]
-    if odd:
-        raise CheckpointError(
-            f"heads in {folder} differ in shape: {', '.join(odd)}, the others {usual[0]}"
-        )
+    for parameter in PARAMETERS:
+        shapes = {name: tuple(head[parameter].shape) for name, head in heads.items()}
+        counted = list(shapes.values())
+        usual = max(counted, key=counted.count)
+        odd = [f"{name} {shape}" for name, shape in shapes.items() if shape != usual]
+        if odd:
+            raise CheckpointError(
+                f"{parameter} of the heads in {folder} differ in shape: {', '.join(odd)}, the "
+                f"others {usual}"
+            )

@@ -172,9 +172,21 @@ def test_verify_run_shows_every_head_of_every_mask(folder, tmp_path, capsys):
     assert run(*words, "--out", str(tmp_path)) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     told = {line[0]: line[1:] for line in lines[6:-1]}
-    assert list(told) == [*heads.info.names, "prompt_gap_derived", "task_gap_derived"]
+    spoken = [name for name in heads.info.names if name != "model_gap"]  # nothing is larger
+    assert list(told) == [*spoken, "prompt_gap_derived", "task_gap_derived"]
     assert all(len(values) == 3 for values in told.values())
     assert all(value[0] in "+-" for value in told["task_gap"])
+
+
+def test_verify_tells_damaged_heads_and_goes_on(folder, tmp_path, capsys):
+    manifest = json.loads((folder / "mine.json").read_text())
+    (folder / "mine.json").write_text(json.dumps(manifest | {"heads": "own"}))
+    (folder / "own.safetensors").write_bytes(b"damaged")
+    words = ("--models-dir", str(folder), "--run", "--out", str(tmp_path))
+    assert run("verify", "mine", "demo-small", *words) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("mine: FAILED: ") and "own.safetensors" in line for line in lines)
+    assert "demo-small: ok" in lines
 
 
 @pytest.mark.parametrize("option", ["--image", "--out"])

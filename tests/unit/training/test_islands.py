@@ -42,6 +42,14 @@ def test_islands_cost_their_cross_entropy_by_the_size_of_mask_and_target():
     torch.testing.assert_close(loss, torch.tensor([[expected.item(), 0.0]]))
 
 
+def test_a_thin_target_that_fills_no_pixel_is_still_the_target():
+    mask = np.zeros((16, 16), bool)
+    mask[8, 2:14] = True
+    truth = torch.from_numpy(mask).float()[None] * 0.4
+    logits = torch.from_numpy(np.where(mask, 3.0, -3.0)).float()[None, None]
+    assert island_loss(logits, truth).item() == 0.0
+
+
 def test_only_the_islands_are_pushed_down():
     mask, target = scene()
     logits = torch.from_numpy(np.where(mask, 1.0, -1.0)).float()[None, None].requires_grad_()

@@ -49,7 +49,7 @@ def test_heads_that_are_not_installed_are_told_with_the_remedy(family, tmp_path,
     with caplog.at_level(logging.WARNING):
         assert load_member_heads(family.members[0], family, "cpu", tmp_path) is None
     assert "own.safetensors is not installed" in caplog.text
-    assert "suresam models import-heads" in caplog.text
+    assert "where heads come from" in caplog.text
 
 
 def test_heads_for_other_checkpoints_are_refused(family, tmp_path):

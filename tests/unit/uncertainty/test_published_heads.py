@@ -59,6 +59,15 @@ def test_the_head_of_another_shape_is_named(folder):
         read_published_heads(folder, "sam2.1")
 
 
+def test_the_parameter_that_differs_is_named(folder):
+    path = folder / "iou_tiny" / "model.pth"
+    head = torch.load(path, weights_only=True)
+    torch.save(head | {"layers.2.weight": torch.zeros(1, 9)}, path)
+    message = re.escape("layers.2.weight of the heads")
+    with pytest.raises(CheckpointError, match=message + r".*iou_tiny \(1, 9\)"):
+        read_published_heads(folder, "sam2.1")
+
+
 class Harm:
     def __reduce__(self):
         return os.system, ("true",)

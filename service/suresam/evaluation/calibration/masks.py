@@ -54,7 +54,7 @@ def masks_of_members(
         heads: of the family.
         names: of the members, cheapest first.
     """
-    targets = head_targets(dict(observed), heads.info).astype(np.float64)
+    targets = head_targets(dict(observed), heads.info, names).astype(np.float64)
     columns = {name: i for i, name in enumerate(heads.info.names)}
     found = {}
     for member, name in enumerate(names):

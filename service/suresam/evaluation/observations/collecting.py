@@ -15,12 +15,8 @@ from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.observing import observe
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.observations.store import ObservationStore
-from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.targets import PictureDeck, TargetChoice
 from suresam.processes import map_in_processes
-
-_CHUNK = 5
-"""Pictures that a process takes at a time."""
 
 
 def collect(
@@ -29,17 +25,20 @@ def collect(
     members: Sequence[Contestant],
     choice: TargetChoice,
     *,
+    prompts: Sequence[str] = PROMPTS,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ObservationStore:
     """Ask all members about all pictures of a choice, or go on where somebody stopped.
 
     Args:
-        folder: of the store.
+        folder: of the store. What is in it is kept: pictures and annotations that have changed
+            under their old names are not asked again.
         dataset: annotated pictures.
         members: of one family, cheapest first.
         choice: which targets; of pictures without limit, `num_targets` has no meaning here.
-        workers: processes.
+        prompts: those of `plan.PROMPTS` that every target gets.
+        workers: processes of one thread each; their number changes nothing but the time.
         progress: called with the number of pictures done and of all.
 
     Raises:
@@ -54,24 +53,28 @@ def collect(
             "dataset": dataset.name,
             "images": sha256("\n".join(dataset.image_ids).encode()).hexdigest(),
             "choice": asdict(choice),
-            "prompts": list(PROMPTS),
-            "weights": {member.manifest.name: member.sha256 for member in members},
+            "prompts": list(prompts),
+            "members": [[m.manifest.name, m.sha256, asdict(m.manifest.box)] for m in members],
         },
         len(deck),
-        choice.per_image * len(PROMPTS),
+        choice.per_image * len(prompts),
         len(members),
         members[0].manifest.architecture.d_model,
     )
     waiting = store.waiting()
-    chunks = [waiting[start : start + _CHUNK] for start in range(0, len(waiting), _CHUNK)]
     done = len(deck) - len(waiting)
-    if chunks:
+    if waiting:
         progress(done, len(deck))
-    arguments = (store, deck, [member.predictor for member in members], choice.seed, workers)
-    with closing(map_in_processes(_observe_chunk, chunks, workers, _prepare, arguments)) as counts:
-        for count in counts:
-            done += count
-            progress(done, len(deck))
+    arguments = (store, deck, members, choice.seed, tuple(prompts))
+    threads = torch.get_num_threads()
+    try:
+        made = map_in_processes(_observe_one, waiting, workers, _prepare, arguments)
+        with closing(made) as finished:
+            for _ in finished:
+                done += 1
+                progress(done, len(deck))
+    finally:
+        torch.set_num_threads(threads)
     if not store.num_rows():
         raise ConfigurationError(
             f"{dataset.name}: no mask covers {choice.min_share:.2%} to {choice.max_share:.0%} of "
@@ -81,24 +84,24 @@ def collect(
 
 
 _here: dict[str, Any] = {}
-"""What this process works on; set before its first chunk."""
+"""What this process works on; set before its first picture."""
 
 
 def _prepare(
     store: ObservationStore,
     deck: PictureDeck,
-    members: Sequence[BackbonePredictor],
+    members: Sequence[Contestant],
     seed: int,
-    workers: int,
+    prompts: tuple[str, ...],
 ) -> None:
-    if workers > 1:
-        torch.set_num_threads(1)  # the processes share the cores already
-    _here.update(store=store, deck=deck, members=members, seed=seed)
+    torch.set_num_threads(1)  # the sums of more come out otherwise, in the last digits
+    _here.update(store=store, deck=deck, seed=seed, prompts=prompts)
+    _here["members"] = [member.predictor for member in members]
 
 
-def _observe_chunk(pictures: Sequence[int]) -> int:
-    for number in pictures:
-        picture = _here["deck"].draw(number)
-        rows = None if picture is None else observe(picture, _here["members"], _here["seed"])
-        _here["store"].write(number, rows)
-    return len(pictures)
+def _observe_one(number: int) -> None:
+    picture = _here["deck"].draw(number)
+    rows = None
+    if picture is not None:
+        rows = observe(picture, _here["members"], _here["seed"], _here["prompts"])
+    _here["store"].write(number, rows)

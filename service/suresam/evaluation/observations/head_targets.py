@@ -1,5 +1,6 @@
 """What each head should have said: targets of every observed mask."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Targets = NDArray[np.float32]
 """(Q, M, T, H): question, member, decoder token, head; NaN where a head has nothing to learn."""
 
 
-def head_targets(observed: Observed, info: HeadInfo) -> Targets:
+def head_targets(observed: Observed, info: HeadInfo, names: Sequence[str]) -> Targets:
     """The targets of every mask: of token 0 as a single mask, of 1 to 3 as one of three.
 
     Where three masks are wanted, a member's answer is its mask of highest predicted IoU; where
@@ -34,25 +35,25 @@ def head_targets(observed: Observed, info: HeadInfo) -> Targets:
     - `task_gap`: the best of the three masks minus this one.
 
     Args:
-        observed: as `ObservationStore.read` gives it, members in the order of `info.models`.
+        observed: as `ObservationStore.read` gives it.
         info: of the heads.
+        names: of the members, in the order of `observed`; heads of other models learn nothing.
 
     Source: UncertainSAM (arXiv 2505.05049), section 4, whose targets are of the mask that turns
     out best; a service does not know which that is, so here every mask has targets of its own.
     """
     own = observed["iou"]
-    num_members = own.shape[1]
     answer = _answers(own, observed["predicted_iou"], observed["single_token"])
     dense = _at(observed["dense_iou"], observed["dense_single_token"])
     targets = np.full((*own.shape, len(info.names)), np.nan, np.float32)
     column = {name: targets[..., i] for i, name in enumerate(info.names)}
-    for other, head in enumerate(info.models.values()):
-        for member in range(num_members):
+    for other, name in enumerate(names):
+        for member in range(len(names)):
             said = own[:, member] if member == other else answer[:, other]
-            column[head][:, member] = said
+            column[info.models[name]][:, member] = said
     column[DENSE_PROMPT][:] = dense
     column[UNSUPERVISED][:] = answer
-    if num_members > 1:
+    if len(names) > 1:
         column[MODEL_GAP][:, 0] = answer[:, -1] - own[:, 0]
     column[PROMPT_GAP][:] = dense - own
     column[TASK_GAP][:] = own[..., 1:].max(-1, keepdims=True) - own

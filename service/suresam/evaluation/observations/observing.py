@@ -17,7 +17,7 @@ from suresam.evaluation.observations.plan import (
     PROMPTS,
     by_shape,
     denser,
-    plan_prompts,
+    plan_prompt,
 )
 from suresam.evaluation.observations.token_ious import token_ious
 from suresam.evaluation.predictor import BackbonePredictor
@@ -52,13 +52,19 @@ class Answers:
     single_token: NDArray[np.uint8]
 
 
-def observe(picture: Picture, members: Sequence[BackbonePredictor], seed: int) -> Arrays:
+def observe(
+    picture: Picture,
+    members: Sequence[BackbonePredictor],
+    seed: int,
+    names: Sequence[str] = PROMPTS,
+) -> Arrays:
     """The answers of all members to all prompts of a picture's targets.
 
     Args:
         picture: with targets.
         members: cheapest first; the first one's answers are corrected.
         seed: with the picture's name and the target's place, of every choice of prompts.
+        names: of the prompts that every target gets.
 
     Returns:
         By the names of `store.fields`, one row for each target and prompt, targets first.
@@ -71,12 +77,15 @@ def observe(picture: Picture, members: Sequence[BackbonePredictor], seed: int) -
     dense: list[Prompt] = []
     truths: list[Mask] = []
     name = zlib.crc32(picture.image_id.encode())
+    places = [PROMPTS.index(wanted) for wanted in names]
     for target in picture.targets:
-        rng = np.random.default_rng([seed, name, target.example, target.index])
-        planned = plan_prompts(target.truth, images[0], members[0], rng)
-        prompts += planned
-        dense += [denser(prompt, target.truth, rng) for prompt in planned]
-        truths += [target.truth] * len(planned)
+        for place in places:
+            # A draw of its own for each prompt, so that none depends on which others are asked.
+            rng = np.random.default_rng([seed, name, target.example, target.index, place])
+            prompt = plan_prompt(PROMPTS[place], target.truth, images[0], members[0], rng)
+            prompts.append(prompt)
+            dense.append(denser(prompt, target.truth, rng))
+            truths.append(target.truth)
     size = images[0].size
     usual = [
         ask(m.backbone, image.embedding, size, prompts, truths)
@@ -92,15 +101,17 @@ def observe(picture: Picture, members: Sequence[BackbonePredictor], seed: int) -
     }
     for field in ("iou", "single_token"):
         arrays[f"dense_{field}"] = np.stack([getattr(a, field) for a in denser_answers], 1)
-    arrays["prompt"] = np.tile(np.arange(len(PROMPTS), dtype=np.uint8), len(picture.targets))
+    arrays["prompt"] = np.tile(np.array(places, np.uint8), len(picture.targets))
     shares = np.array([target.share for target in picture.targets], np.float32)
-    arrays["share"] = np.repeat(shares, len(PROMPTS))
-    for number in range(len(picture.targets)):
-        row = number * len(PROMPTS) + PROMPTS.index("centre_click")
+    arrays["share"] = np.repeat(shares, len(places))
+    count = len(members)
+    mixtures = {"h_task": (count,), "h_prompt": (count, 2), "h_model": (2,), "h_all": ()}
+    for field, shape in mixtures.items():
+        arrays[field] = np.full((len(prompts), *shape), np.nan, np.float32)
+    for row in np.flatnonzero(arrays["prompt"] == PROMPTS.index("centre_click")):
         mixed = mixed_entropies(members, images, dense[row].points, truths[row])
         for field, value in mixed.items():
-            empty = np.full((len(prompts), *value.shape), np.nan, np.float32)
-            arrays.setdefault(field, empty)[row] = value
+            arrays[field][row] = value
     return arrays
 
 

@@ -34,31 +34,35 @@ NUM_EXTRA_CLICKS = 7
 """Foreground clicks that make a dense prompt of any prompt."""
 
 
-def plan_prompts(
-    truth: Mask, image: EmbeddedImage, first: Predictor, rng: np.random.Generator
-) -> list[Prompt]:
-    """One prompt for each name in `PROMPTS`.
+def plan_prompt(
+    name: str, truth: Mask, image: EmbeddedImage, first: Predictor, rng: np.random.Generator
+) -> Prompt:
+    """The prompt of a name in `PROMPTS`.
 
     A click in the centre; one anywhere inside; two to four clicks, each where the answer before
     was most wrong; two to six such clicks with the earlier logits handed back; a box, every other
     one loose; a box and a click; a click and a coarse mask.
 
     Args:
+        name: of the prompt.
         truth: (H, W) bool.
         image: embedded by `first`, whose answers are corrected; everybody gets the same prompts.
         rng: of every choice.
     """
+    if name == "random_click":
+        return Prompt(points=(Point(*random_click(truth, rng)),))
+    if name == "clicks":
+        return _corrected(truth, image, first, int(rng.integers(2, 5)), keeps_logits=False)
+    if name == "corrections":
+        return _corrected(truth, image, first, int(rng.integers(2, 7)), keeps_logits=True)
+    if name == "box":
+        return Prompt(box=Box(*loose_box(truth, rng)))
     centre = Point(*central_click(truth))
-    loose = Box(*loose_box(truth, rng))
-    return [
-        Prompt(points=(centre,)),
-        Prompt(points=(Point(*random_click(truth, rng)),)),
-        _corrected(truth, image, first, int(rng.integers(2, 5)), keeps_logits=False),
-        _corrected(truth, image, first, int(rng.integers(2, 7)), keeps_logits=True),
-        Prompt(box=loose),
-        Prompt(points=(centre,), box=Box(*tight_box(truth))),
-        Prompt(points=(centre,), mask_input=coarse_logits(truth)),
-    ]
+    if name == "box_and_click":
+        return Prompt(points=(centre,), box=Box(*tight_box(truth)))
+    if name == "coarse_mask":
+        return Prompt(points=(centre,), mask_input=coarse_logits(truth))
+    return Prompt(points=(centre,))
 
 
 def denser(prompt: Prompt, truth: Mask, rng: np.random.Generator) -> Prompt:

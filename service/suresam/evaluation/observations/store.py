@@ -74,7 +74,7 @@ class ObservationStore:
                 changed = [key for key in wanted if found.get(key) != wanted[key]]
                 raise ConfigurationError(
                     f"{folder} holds observations with another {', '.join(changed)}: remove it, "
-                    f"or choose another --state"
+                    f"or choose another folder"
                 )
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,12 +108,19 @@ class ObservationStore:
         status = np.load(self._path(_STATUS), mmap_mode="r+")
         status[picture] = count + 1  # last: what says so is whole
 
-    def read(self) -> dict[str, NDArray[Any]]:
-        """All rows that are used in the order of the pictures, and `picture` (Q,) of each."""
+    def read(self, prompt: int | None = None) -> dict[str, NDArray[Any]]:
+        """Rows that are used in the order of the pictures, and `picture` (Q,) of each.
+
+        Args:
+            prompt: only rows of this place in `plan.PROMPTS`; None for all.
+        """
         counts = self._counts()
         picture = np.repeat(np.arange(len(counts)), counts)
         within = np.arange(len(picture)) - np.repeat(counts.cumsum() - counts, counts)
         rows = picture * self._capacity + within
+        if prompt is not None:
+            is_wanted = np.load(self._path("prompt"), mmap_mode="r")[rows] == prompt
+            rows, picture = rows[is_wanted], picture[is_wanted]
         arrays = {name: np.load(self._path(name), mmap_mode="r")[rows] for name in self._fields}
         return arrays | {"picture": picture}
 

@@ -73,10 +73,12 @@ class Clicks:
         observed: fields of `observations.store`, centre clicks only.
         heads: for every member the heads of all its masks by name, (N, T) each; empty without
             heads.
+        own_heads: names of every member's own IoU head.
     """
 
     observed: Observed
     heads: Sequence[Mapping[str, Values]]
+    own_heads: Sequence[str]
 
 
 def read_clicks(
@@ -92,13 +94,13 @@ def read_clicks(
     is_centre = observed["prompt"] == PROMPTS.index("centre_click")
     kept = {name: values[is_centre] for name, values in observed.items()}
     if heads is None:
-        return Clicks(kept, [])
+        return Clicks(kept, [], [])
     said = []
     for member, reading in enumerate(readings):
         iou_token = torch.from_numpy(kept["iou_token"][:, member])
         mask_tokens = torch.from_numpy(kept["mask_tokens"][:, member])
         said.append(reading.named(heads.score(iou_token, mask_tokens).double().numpy()))
-    return Clicks(kept, said)
+    return Clicks(kept, said, [reading.own_head for reading in readings])
 
 
 def cases_of(clicks: Clicks, table: str, view: View, member: int) -> Cases:
@@ -137,9 +139,12 @@ def cases_of(clicks: Clicks, table: str, view: View, member: int) -> Cases:
         _MIXED[table]: mixed[_MIXED[table]],
     }
     if clicks.heads:
-        gap = _GAPS[table]
-        scores["delta"] = _at(clicks.heads[member][gap + DERIVED], token)
-        scores["delta_star"] = _at(clicks.heads[member][gap], token)
+        said = {"delta": _GAPS[table] + DERIVED, "delta_star": _GAPS[table]}
+        scores |= {
+            name: _at(clicks.heads[member][head], token)
+            for name, head in said.items()
+            if head in clicks.heads[member]
+        }
     return Cases(
         observed["picture"],
         cheap,
@@ -154,8 +159,7 @@ def own_scores(clicks: Clicks, view: View, member: int) -> tuple[Values, Values 
     iou = _at(clicks.observed["iou"][:, member], token).astype(np.float64)
     if not clicks.heads:
         return iou, None
-    own = list(clicks.heads[member])[member]  # IoU heads come first, in the members' order
-    return iou, _at(clicks.heads[member][own], token)
+    return iou, _at(clicks.heads[member][clicks.own_heads[member]], token)
 
 
 def _token(observed: Observed, view: View, member: int) -> NDArray[np.int64]:

@@ -61,12 +61,16 @@ def _columns(clicks: Clicks, names: list[str], view: View, member: int) -> dict[
     columns = {WORDS[TRUTH]: iou, MEASURES["sam_score"]: -prompt["sam_score"]}
     columns["H_Std"] = prompt["entropy"]
     columns[MEASURES["h_y"]] = prompt["h_y"]
-    if "model" in scores:
-        columns[MEASURES["h_theta"]] = scores["model"]["h_theta"]
+    if len(names) > 1:
+        columns[MEASURES["h_theta"]] = cases_of(clicks, "model", view, 0).scores["h_theta"]
     columns[MEASURES["h_a"]], columns[MEASURES["h_xp"]] = task["h_a"], prompt["h_xp"]
     if own is not None:
         columns[WORDS[OWN]] = own
-        columns |= {DIRECT[table]: said["delta_star"] for table, said in scores.items()}
+        columns |= {
+            DIRECT[table]: said["delta_star"]
+            for table, said in scores.items()
+            if "delta_star" in said
+        }
     return columns
 
 

@@ -15,6 +15,7 @@ from suresam.evaluation.calibration.masks import masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.targets import TargetChoice
 from suresam.evaluation.usam.cases import VIEWS, Clicks, read_clicks
@@ -86,11 +87,15 @@ def evaluate_usam(
     """
     names = [member.manifest.name for member in members]
     prepare_folder(out)
-    folder = out / OBSERVATIONS
+    is_calibrated = any(reading.calibrated is not None for reading in readings)
+    # The tables are about centre clicks; a calibration is about everything.
+    prompts = PROMPTS if is_calibrated else ("centre_click",)
     with tell_counts("pictures", stream) as tell:
-        store = collect(folder, dataset, members, choice, workers=threads, progress=tell)
-    observed = store.read()
-    clicks = read_clicks(observed, heads, readings)
+        store = collect(
+            out / OBSERVATIONS, dataset, members, choice,
+            prompts=prompts, workers=threads, progress=tell,
+        )  # fmt: skip
+    clicks = read_clicks(store.read(PROMPTS.index("centre_click")), heads, readings)
     print("judging: resampling pictures for the intervals", file=stream, flush=True)
     rows, ends = judge(clicks, names, choice.seed)
     correlations = [
@@ -100,15 +105,15 @@ def evaluate_usam(
         for row in correlate(clicks, names, view, place, choice.seed)
     ]
     calibration = {}
-    if heads is not None:
-        masks = masks_of_members(observed, heads, names)
+    if heads is not None and is_calibrated:
+        masks = masks_of_members(store.read(), heads, names)
         calibration = {
             name: judge_member(reading.calibrated, masks[name], choice.seed)
             for name, reading in zip(names, readings, strict=True)
             if reading.calibrated is not None
         }
     found = UsamEvaluation(rows, ends, correlations, clicks, calibration)
-    _write(found, names, dataset, choice, out, circumstances or {})
+    _write(found, members, heads, dataset, choice, out, circumstances or {})
     return found
 
 
@@ -128,7 +133,8 @@ def format_evaluation(found: UsamEvaluation) -> str:
 
 def _write(
     found: UsamEvaluation,
-    names: list[str],
+    members: Sequence[Contestant],
+    heads: UsamHeads | None,
     dataset: Dataset,
     choice: TargetChoice,
     out: Path,
@@ -138,6 +144,9 @@ def _write(
     title = f"{dataset.name}, {len(observed['picture'])} clicks"
     report = circumstances | {
         "machine": describe_machine(),
+        "members": {m.manifest.name: {"sha256": m.sha256, "device": m.predictor.backbone.device}
+                    for m in members},
+        "heads": None if heads is None else asdict(heads.info),
         "dataset": dataset.name,
         "targets": asdict(choice)
         | {"clicks": len(observed["picture"]), "pictures": len(set(observed["picture"].tolist()))},
@@ -165,6 +174,7 @@ def _write(
         _write_csv(out / TABLE_CSV, report["tables"])
         _write_csv(out / CORRELATION_CSV, report["correlations"])
         for view in VIEWS:
+            names = [member.manifest.name for member in members]
             curves = draw_curves(found.clicks, names, view, title)
             (out / f"curves-{view}.png").write_bytes(curves)
     except OSError as error:

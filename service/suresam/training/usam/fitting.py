@@ -1,5 +1,6 @@
 """Teaching all heads at once by gradient descent on their squared errors."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from suresam.errors import ConfigurationError
 from suresam.uncertainty.head_info import GAPS, HeadInfo
 from suresam.uncertainty.heads import PARAMETERS, UsamHeads
 
@@ -24,6 +26,9 @@ class FitOptions:
         learning_rate: of AdamW, falling to zero by a cosine.
         weight_decay: of AdamW.
         seed: of first weights and order.
+
+    Raises:
+        ConfigurationError: a number that cannot be followed.
     """
 
     hidden: int | None = None
@@ -33,26 +38,48 @@ class FitOptions:
     weight_decay: float = 1e-2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        limits = {"hidden": self.hidden, "epochs": self.epochs, "batch": self.batch}
+        for name, value in limits.items():
+            if value is not None and value < 1:
+                raise ConfigurationError(f"--{name} {value} must be at least 1")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigurationError(f"--learning-rate {self.learning_rate:g} must be positive")
+        if self.seed < 0:
+            raise ConfigurationError(f"--seed {self.seed} must be at least 0")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masks:
-    """N masks to learn from or to be judged on.
+    """Masks to learn from: T of each of R answers.
 
     Attributes:
-        pairs: (N, 2 C) float32, IoU token and mask token side by side.
-        targets: (N, H) float32; NaN where a head has nothing to learn.
+        iou_token: (R, C) float32.
+        mask_tokens: (R, T, C) float32.
+        targets: (R, T, H) float32; NaN where a head has nothing to learn.
     """
 
-    pairs: Tensor
+    iou_token: Tensor
+    mask_tokens: Tensor
     targets: Tensor
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return self.targets.shape[0] * self.targets.shape[1]
+
+    def pairs(self, numbers: Tensor) -> Tensor:
+        """IoU token and mask token of some masks side by side, (N, 2 C)."""
+        row, token = numbers // self.targets.shape[1], numbers % self.targets.shape[1]
+        return torch.cat([self.iou_token[row], self.mask_tokens[row, token]], 1)
+
+    def wanted(self, numbers: Tensor) -> Tensor:
+        """Targets of some masks, (N, H)."""
+        return self.targets.flatten(0, 1)[numbers]
 
 
 def pick_masks(
-    iou_token: NDArray[np.float32],
-    mask_tokens: NDArray[np.float32],
+    iou_token: Tensor,
+    mask_tokens: Tensor,
     targets: NDArray[np.float32],
     is_wanted: NDArray[np.bool_],
 ) -> Masks:
@@ -64,11 +91,9 @@ def pick_masks(
         targets: (Q, M, T, H).
         is_wanted: (Q,).
     """
-    iou, mask = iou_token[is_wanted], mask_tokens[is_wanted]
-    repeated = np.broadcast_to(iou[:, :, None], mask.shape)
-    pairs = np.concatenate([repeated, mask], -1).reshape(-1, 2 * mask.shape[-1])
-    flat = targets[is_wanted].reshape(len(pairs), -1)
-    return Masks(torch.from_numpy(pairs), torch.from_numpy(flat))
+    rows = torch.from_numpy(is_wanted)
+    flat = torch.from_numpy(targets[is_wanted]).flatten(0, 1)
+    return Masks(iou_token[rows].flatten(0, 1), mask_tokens[rows].flatten(0, 1), flat)
 
 
 def fit_heads(
@@ -89,7 +114,8 @@ def fit_heads(
     one half. AdamW, shuffling and a falling rate are ours.
     """
     generator = torch.Generator().manual_seed(options.seed)
-    weights = _first_weights(len(info.names), masks.pairs.shape[1], options.hidden, generator)
+    width = 2 * masks.iou_token.shape[1]
+    weights = _first_weights(len(info.names), width, options.hidden, generator)
     heads = UsamHeads(info, weights)
     learned = [value.requires_grad_() for value in heads.weights.values()]
     optimizer = torch.optim.AdamW(
@@ -102,8 +128,8 @@ def fit_heads(
         order = torch.randperm(len(masks), generator=generator)
         total = torch.zeros(2, dtype=torch.float64)
         for rows in torch.split(order, options.batch):
-            said = heads.score_pairs(masks.pairs[rows])
-            error, is_known = _squared_errors(said, masks.targets[rows], shift)
+            said = heads.score_pairs(masks.pairs(rows))
+            error, is_known = _squared_errors(said, masks.wanted(rows), shift)
             loss = error.sum() / is_known.sum().clamp(min=1)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, TextIO, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from suresam.datasets import Dataset
+from suresam.datasets.procedural import Scenes
 from suresam.domain import PromptKind
 from suresam.errors import ConfigurationError
 from suresam.evaluation.contestants import Contestant
+from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.head_targets import Observed, head_targets
 from suresam.evaluation.targets import TargetChoice, usual_choice
@@ -57,10 +60,8 @@ class UsamOptions:
             raise ConfigurationError(f"--hold-out {self.hold_out:g} must lie in (0, 0.5]")
         if self.out.suffix != ".safetensors":
             raise ConfigurationError(f"--out {self.out} must end with .safetensors")
-        if not self.out.parent.is_dir():
-            raise ConfigurationError(f"cannot write {self.out}: {self.out.parent} is no folder")
-        if self.threads < 1 or self.fit.epochs < 1 or self.fit.batch < 1:
-            raise ConfigurationError("at least 1 thread, 1 epoch and 1 mask a step are needed")
+        if self.threads < 1:
+            raise ConfigurationError(f"--threads {self.threads} must be at least 1")
 
 
 def train_usam(
@@ -84,7 +85,12 @@ def train_usam(
         ConfigurationError: a data set has no usable target, or the state is of another run.
         NonFiniteOutput: a member answered with NaN or infinity.
     """
-    options.state.mkdir(parents=True, exist_ok=True)
+    if len(set(_origins(datasets))) < len(datasets):
+        raise ConfigurationError(
+            "pictures of one data set that is named twice would be learned from and judged on"
+        )
+    for folder in (options.state, options.out.parent):  # before the hours, not after them
+        prepare_folder(folder)
     reporter = ProgressReporter(stream, options.state / LOG_FILE)
     try:
         with StopRequests():
@@ -96,12 +102,9 @@ def train_usam(
         return None
     finally:
         reporter.close()
+    report |= {"datasets": [dataset.name for dataset in datasets], "machine": describe_machine()}
     save_heads(heads, options.out)
-    report |= {
-        "datasets": [dataset.name for dataset in datasets],
-        "out": {"file": options.out.name, "sha256": file_sha256(options.out)},
-        "machine": describe_machine(),
-    }
+    report["out"] = {"file": options.out.name, "sha256": file_sha256(options.out)}
     text = json.dumps(report, indent=2, allow_nan=False)
     (options.state / REPORT_FILE).write_text(text + "\n")
     print(format_report(report["figures"]), file=stream)
@@ -145,6 +148,11 @@ def _observe(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _origins(datasets: Sequence[Dataset]) -> list[str]:
+    """What tells data sets apart; scenes of any number begin with the same ones."""
+    return ["scenes" if isinstance(d, Scenes) else repr(list(d.image_ids)) for d in datasets]
+
+
 def _choice(dataset: Dataset, options: UsamOptions) -> TargetChoice:
     return usual_choice(
         dataset,
@@ -162,9 +170,9 @@ def _teach(
     reporter: ProgressReporter,
 ) -> tuple[UsamHeads, dict[str, Any]]:
     info = info_for(members)
-    targets = head_targets(observed, info)
+    targets = head_targets(observed, info, [member.manifest.name for member in members])
     is_held_out = _held_out(observed["picture"], options)
-    tokens = observed["iou_token"], observed["mask_tokens"]
+    tokens = torch.from_numpy(observed["iou_token"]), torch.from_numpy(observed["mask_tokens"])
     learned = pick_masks(*tokens, targets, ~is_held_out)
     epochs = options.fit.epochs
 
@@ -173,11 +181,17 @@ def _teach(
         reporter.log({"epoch": epoch, "mse": loss})
 
     heads = fit_heads(info, learned, options.fit, tell)
-    judged = pick_masks(*tokens, targets, is_held_out)
-    shape = targets[is_held_out].shape
-    said = heads.score_pairs(judged.pairs).numpy().reshape(shape)
+    judged = targets[is_held_out]
+    rows = torch.from_numpy(is_held_out)
+    said = np.stack(
+        [
+            heads.score(tokens[0][rows, member], tokens[1][rows, member]).numpy()
+            for member in range(len(members))
+        ],
+        1,
+    )
     prompt = observed["prompt"][is_held_out]
-    figures = judge_heads(info.names, said, targets[is_held_out], prompt)
+    figures = judge_heads(info.names, said, judged, prompt)
     numbers = {
         "pictures": len(np.unique(observed["picture"])),
         "prompts": len(observed["prompt"]),

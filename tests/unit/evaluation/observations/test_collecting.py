@@ -4,13 +4,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from evaluation_fakes import MEMBERS, rectangle_in
 
 from suresam.datasets import Example
 from suresam.errors import ConfigurationError
 from suresam.evaluation.observations import collecting
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.targets import TargetChoice
+from suresam.segmentation.box_convention import OFFICIAL, TRAINED_HERE
 
 CHOICE = TargetChoice(per_image=2, num_targets=None)
 SHAPE = (48, 64)
@@ -38,7 +41,9 @@ class Pictures:
 
 CONTESTANTS = [
     SimpleNamespace(
-        manifest=SimpleNamespace(name=m.name, architecture=SimpleNamespace(d_model=1)),
+        manifest=SimpleNamespace(
+            name=m.name, architecture=SimpleNamespace(d_model=1), box=OFFICIAL
+        ),
         sha256=m.name,
         predictor=m,
     )
@@ -64,8 +69,6 @@ def test_every_picture_keeps_its_rows_in_the_order_of_the_draw(tmp_path):
 
 
 def test_what_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
-    monkeypatch.setattr(collecting, "_CHUNK", 1)
-
     def stop_at_two(done: int, total: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
@@ -93,6 +96,32 @@ def test_a_store_of_something_else_is_refused(tmp_path, pictures, choice, messag
     collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
     with pytest.raises(ConfigurationError, match=message):
         collect(tmp_path, pictures, CONTESTANTS, choice)
+
+
+@pytest.mark.parametrize("change", [CONTESTANTS[::-1], "box"])
+def test_another_order_or_reading_of_the_members_is_something_else(tmp_path, change):
+    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    if change == "box":
+        first, second = CONTESTANTS
+        manifest = SimpleNamespace(**vars(second.manifest) | {"box": TRAINED_HERE})
+        change = [first, SimpleNamespace(**vars(second) | {"manifest": manifest})]
+    with pytest.raises(ConfigurationError, match="another members"):
+        collect(tmp_path, Pictures(), change, CHOICE)
+
+
+def test_the_callers_number_of_threads_is_left_as_it_was(tmp_path):
+    torch.set_num_threads(2)
+    collect(tmp_path, Pictures(2), CONTESTANTS, CHOICE)
+    assert torch.get_num_threads() == 2
+
+
+def test_rows_of_one_prompt_can_be_read_alone(tmp_path):
+    store = collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    everything, boxes = store.read(), store.read(PROMPTS.index("box"))
+    is_box = everything["prompt"] == PROMPTS.index("box")
+    assert set(boxes) == set(everything)
+    for name, values in boxes.items():
+        np.testing.assert_array_equal(values, everything[name][is_box], err_msg=name)
 
 
 def test_pictures_without_a_usable_target_are_told(tmp_path):

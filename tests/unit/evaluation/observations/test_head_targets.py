@@ -24,7 +24,7 @@ def observed(**changes: object) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def of():
-    targets = head_targets(observed(), INFO)
+    targets = head_targets(observed(), INFO, ["s", "l"])
     assert targets.shape == (1, 2, 4, len(INFO.names))
     return {name: targets[0, ..., i] for i, name in enumerate(INFO.names)}
 
@@ -55,7 +55,7 @@ def test_gaps_are_gains_over_each_mask(of):
 
 def test_a_family_of_one_has_no_model_gap():
     one = {name: values[:, :1] for name, values in observed().items()}
-    targets = head_targets(one, info_of(models={"s": "iou_s"}))
+    targets = head_targets(one, info_of(models={"s": "iou_s"}), ["s"])
     column = info_of(models={"s": "iou_s"}).names.index("model_gap")
     assert np.isnan(targets[..., column]).all()
 
@@ -63,6 +63,16 @@ def test_a_family_of_one_has_no_model_gap():
 def test_with_three_members_the_gap_is_to_the_last():
     three = {name: values[:, [0, 1, 1]] for name, values in observed().items()}
     info = info_of(models={"s": "iou_s", "m": "iou_m", "l": "iou_l"})
-    gap = head_targets(three, info)[..., info.names.index("model_gap")]
+    gap = head_targets(three, info, ["s", "m", "l"])[..., info.names.index("model_gap")]
     assert gap[0, 0] == pytest.approx([0.4, 0.5, 0.1, 0.3])
     assert np.isnan(gap[0, 1:]).all()
+
+
+def test_heads_know_more_models_than_the_family_has():
+    info = info_of(models={"t": "iou_t", "l": "iou_l", "s": "iou_s", "h": "iou_h"})
+    targets = head_targets(observed(), info, ["s", "l"])
+    of = {name: targets[0, ..., i] for i, name in enumerate(info.names)}
+    assert of["iou_s"][0] == pytest.approx([0.1, 0.2, 0.6, 0.4])
+    assert of["iou_l"][1] == pytest.approx([0.5, 0.7, 0.3, 0.9])
+    assert np.isnan(of["iou_t"]).all()
+    assert np.isnan(of["iou_h"]).all()

@@ -7,7 +7,7 @@ from evaluation_fakes import MEMBERS, PICTURE
 
 from suresam.errors import NonFiniteOutput
 from suresam.evaluation.observations.observing import observe
-from suresam.evaluation.observations.plan import PROMPTS, plan_prompts
+from suresam.evaluation.observations.plan import PROMPTS, plan_prompt
 from suresam.evaluation.observations.store import fields
 from suresam.evaluation.overlap import intersection_over_union
 from suresam.evaluation.targets import Picture
@@ -35,7 +35,7 @@ def test_ious_and_scores_are_those_of_the_answers_that_the_service_gives():
         # The centre click and the coarse mask depend on no draw.
         for place in (PROMPTS.index("centre_click"), PROMPTS.index("coarse_mask")):
             rng = np.random.default_rng(0)
-            prompt = plan_prompts(target.truth, image, predictor, rng)[place]
+            prompt = plan_prompt(PROMPTS[place], target.truth, image, predictor, rng)
             [three] = predictor.ask(image, [prompt], multimask=True)
             [one] = predictor.ask(image, [prompt], multimask=False)
             row = 7 + place
@@ -69,3 +69,11 @@ def test_numbers_that_are_not_finite_are_refused():
     image[..., 0] = 202  # the fake's poison
     with pytest.raises(NonFiniteOutput):
         observe(Picture("bad", image, PICTURE.targets), MEMBERS, seed=0)
+
+
+def test_a_prompt_gives_the_same_whichever_others_are_asked():
+    everything = observe(PICTURE, MEMBERS, seed=0)
+    some = observe(PICTURE, MEMBERS, 0, ("clicks", "centre_click"))
+    assert some["prompt"].tolist() == [2, 0, 2, 0]
+    for name, values in some.items():
+        np.testing.assert_array_equal(values, everything[name][[2, 0, 9, 7]], err_msg=name)

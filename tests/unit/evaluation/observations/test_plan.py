@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suresam.domain import Point, Prompt
-from suresam.evaluation.observations.plan import PROMPTS, by_shape, denser, plan_prompts
+from suresam.evaluation.observations.plan import PROMPTS, by_shape, denser, plan_prompt
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.segmentation.fake import FakeBackbone
 
@@ -16,7 +16,10 @@ def plan(seed: int) -> list[Prompt]:
     backbone = FakeBackbone(input_size=64)
     predictor = BackbonePredictor(backbone, backbone)
     image = predictor.embed(np.zeros((48, 64, 3), np.uint8))
-    return plan_prompts(TRUTH, image, predictor, np.random.default_rng(seed))
+    return [
+        plan_prompt(name, TRUTH, image, predictor, np.random.default_rng([seed, place]))
+        for place, name in enumerate(PROMPTS)
+    ]
 
 
 def told(prompt: Prompt) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ HEADS = [
     {
         f"{prefix}{name}": np.array([[0.0, 1.0, 2.0, 3.0]]) + 10 * member + offset
         for name, offset in (
-            ("iou_s", 0.1), ("iou_l", 0.2), ("model_gap", 0.3), ("prompt_gap", 0.4),
+            ("iou_t", 0.9), ("iou_l", 0.2), ("iou_s", 0.1), ("model_gap", 0.3), ("prompt_gap", 0.4),
             ("task_gap", 0.5), ("model_gap_derived", 0.6), ("prompt_gap_derived", 0.7),
             ("task_gap_derived", 0.8),
         )
@@ -32,7 +32,7 @@ HEADS = [
     }
     for member in range(2)
 ]  # fmt: skip
-CLICKS = Clicks(OBSERVED, HEADS)
+CLICKS = Clicks(OBSERVED, HEADS, ["iou_s", "iou_l"])
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_members_own_head_is_its_own():
         assert truth == pytest.approx([iou])
         head = 0.1 if member == 0 else 0.2
         assert own == pytest.approx([10 * member + token + head])
-    assert own_scores(Clicks(OBSERVED, []), "known", 0)[1] is None
+    assert own_scores(Clicks(OBSERVED, [], []), "known", 0)[1] is None
 
 
 def test_without_heads_their_rows_are_missing():
-    scores = cases_of(Clicks(OBSERVED, []), "task", "known", 0).scores
+    scores = cases_of(Clicks(OBSERVED, [], []), "task", "known", 0).scores
     assert set(scores) == {"sam_score", "entropy", "h_y", "h_a"}
 
 

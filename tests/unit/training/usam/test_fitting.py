@@ -7,6 +7,7 @@ import pytest
 import torch
 from heads import info_of
 
+from suresam.errors import ConfigurationError
 from suresam.training.usam.fitting import FitOptions, Masks, fit_heads, pick_masks
 
 INFO = info_of()
@@ -14,13 +15,17 @@ OPTIONS = FitOptions(hidden=16, epochs=40, batch=64, learning_rate=1e-2, seed=1)
 
 
 def masks(count: int = 600) -> Masks:
-    """Tokens whose first value says every target."""
+    """Mask tokens whose first value says every target."""
     generator = torch.Generator().manual_seed(0)
-    pairs = torch.randn(count, 6, generator=generator)
-    sigmoid = pairs[:, 0].sigmoid()
+    iou_token = torch.randn(count // 4, 3, generator=generator)
+    mask_tokens = torch.randn(count // 4, 4, 3, generator=generator)
     shifts = torch.tensor([0.5 if name.endswith("_gap") else 0.0 for name in INFO.names])
-    targets = sigmoid[:, None] - shifts
-    return Masks(pairs, targets)
+    targets = mask_tokens[..., :1].sigmoid() - shifts
+    return Masks(iou_token, mask_tokens, targets)
+
+
+def every_pair(of: Masks) -> torch.Tensor:
+    return of.pairs(torch.arange(len(of)))
 
 
 def test_heads_learn_and_each_step_is_told():
@@ -28,8 +33,8 @@ def test_heads_learn_and_each_step_is_told():
     heads = fit_heads(INFO, masks(), OPTIONS, lambda epoch, loss: told.append((epoch, loss)))
     assert [epoch for epoch, _ in told] == list(range(1, 41))
     assert told[-1][1] < 0.1 * told[0][1]
-    fresh = masks(700)
-    error = (heads.score_pairs(fresh.pairs[600:]) - fresh.targets[600:]).abs().mean()
+    said = heads.score(masks().iou_token, masks().mask_tokens)
+    error = (said - masks().targets).abs().mean()
     assert error < 0.05
     assert not any(weight.requires_grad for weight in heads.weights.values())
 
@@ -46,19 +51,18 @@ def test_equal_seeds_give_equal_heads_and_others_do_not():
 def test_a_head_learns_from_the_masks_that_have_a_target_for_it():
     known = masks()
     holes = known.targets.clone()
-    holes[:300, 4] = torch.nan
-    holes[:, 5] = torch.nan
-    heads = fit_heads(INFO, Masks(known.pairs, holes), OPTIONS)
-    said = heads.score_pairs(known.pairs)
+    holes[:75, :, 4] = torch.nan
+    holes[..., 5] = torch.nan
+    heads = fit_heads(INFO, replace(known, targets=holes), OPTIONS)
+    said = heads.score(known.iou_token, known.mask_tokens)
     assert said.isfinite().all()
-    assert (said[:, 4] - known.targets[:, 4]).abs().mean() < 0.05
+    assert (said[..., 4] - known.targets[..., 4]).abs().mean() < 0.05
 
 
 def test_gaps_beyond_one_half_are_clipped():
     far = masks()
-    targets = torch.full_like(far.targets, 0.9)
-    heads = fit_heads(INFO, Masks(far.pairs, targets), OPTIONS)
-    said = heads.score_pairs(far.pairs).mean(0)
+    heads = fit_heads(INFO, replace(far, targets=torch.full_like(far.targets, 0.9)), OPTIONS)
+    said = heads.score_pairs(every_pair(far)).mean(0)
     for name, value in zip(INFO.names, said.tolist(), strict=True):
         assert value == pytest.approx(0.5 if name.endswith("_gap") else 0.9, abs=0.06)
 
@@ -67,8 +71,24 @@ def test_masks_are_picked_with_their_tokens_side_by_side():
     iou_token = np.arange(3 * 2 * 2, dtype=np.float32).reshape(3, 2, 2)
     mask_tokens = 100 + np.arange(3 * 2 * 4 * 2, dtype=np.float32).reshape(3, 2, 4, 2)
     targets = np.arange(3 * 2 * 4, dtype=np.float32).reshape(3, 2, 4, 1)
-    picked = pick_masks(iou_token, mask_tokens, targets, np.array([False, True, True]))
-    assert picked.pairs.shape == (2 * 2 * 4, 4)
+    tokens = torch.from_numpy(iou_token), torch.from_numpy(mask_tokens)
+    picked = pick_masks(*tokens, targets, np.array([False, True, True]))
+    assert len(picked) == 2 * 2 * 4
     # Question 2, member 1, token 3.
-    assert picked.pairs[-1].tolist() == [10, 11, 146, 147]
-    assert picked.targets[-1].tolist() == [23]
+    last = torch.tensor([15])
+    assert picked.pairs(last).tolist() == [[10, 11, 146, 147]]
+    assert picked.wanted(last).tolist() == [[23]]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"hidden": 0}, "--hidden 0 must be at least 1"),
+        ({"epochs": 0}, "--epochs 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan must be positive"),
+        ({"seed": -1}, "--seed -1"),
+    ],
+)
+def test_numbers_that_cannot_be_followed_are_refused(option, message):
+    with pytest.raises(ConfigurationError, match=message):
+        FitOptions(**option)

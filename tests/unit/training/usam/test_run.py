@@ -70,9 +70,8 @@ def test_heads_fit_the_family_and_the_report_is_about_pictures_held_out(
     assert [json.loads(line)["epoch"] for line in log] == [1, 2]
 
 
-def test_stopped_while_observing_it_goes_on_and_ends_the_same(
-    pictures, members, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("stop_at", [("pictures", 2), ("epochs", 1)])
+def test_stopped_it_goes_on_and_ends_the_same(pictures, members, tmp_path, monkeypatch, stop_at):
     dataset = open_dataset(str(pictures))
     whole = tmp_path / "whole"
     stopped = tmp_path / "stopped"
@@ -84,7 +83,7 @@ def test_stopped_while_observing_it_goes_on_and_ends_the_same(
 
     def stop(self, what, done, total):
         count(self, what, done, total)
-        if what == "epochs":
+        if (what, done) == stop_at:
             signal.raise_signal(signal.SIGTERM)
 
     stream = io.StringIO()
@@ -95,6 +94,23 @@ def test_stopped_while_observing_it_goes_on_and_ends_the_same(
     assert not (stopped / "usam-demo.safetensors").exists()
     train_usam(members, [dataset], options(stopped), io.StringIO())
     first, second = (load_heads(f / "usam-demo.safetensors") for f in (whole, stopped))
+    for name, weight in first.weights.items():
+        assert torch.equal(weight, second.weights[name])
+
+
+def test_several_processes_observe_and_end_the_same(pictures, members, tmp_path):
+    datasets = [open_dataset(str(pictures))]
+    for threads in (1, 2):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        train_usam(members, datasets, options(folder, threads=threads), io.StringIO())
+    arrays = [
+        sorted((tmp_path / str(n) / "state" / "observations-0").glob("*.npy")) for n in (1, 2)
+    ]
+    assert len(arrays[0]) > 10
+    for one, two in zip(*arrays, strict=True):
+        np.testing.assert_array_equal(np.load(one), np.load(two), err_msg=one.name)
+    first, second = (load_heads(tmp_path / str(n) / "usam-demo.safetensors") for n in (1, 2))
     for name, weight in first.weights.items():
         assert torch.equal(weight, second.weights[name])
 
@@ -119,14 +135,18 @@ def test_heads_for_other_weights_of_the_same_model_are_refused(pictures, tmp_pat
     [
         (["nowhere"], "no data set nowhere"),
         (["--out", "heads.pt"], "must end with .safetensors"),
-        (["--out", "nowhere/h.safetensors"], "nowhere is no folder"),
+        (["--out", "file/h.safetensors"], "cannot write into file"),
+        (["--state", "file"], "cannot write into file"),
+        (["scenes:4", "scenes:5"], "named twice"),
         (["--hold-out", "0"], "--hold-out 0 must lie in (0, 0.5]"),
-        (["--epochs", "0"], "at least 1 thread, 1 epoch"),
+        (["--epochs", "0"], "--epochs 0 must be at least 1"),
+        (["--threads", "0"], "--threads 0 must be at least 1"),
         (["--models", "nobody"], "no family 'nobody'"),
     ],
 )
 def test_wrong_use_is_told_on_one_line(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
     assert main(["train", "usam", "--out", "h.safetensors", *words]) == 2
     error = capsys.readouterr().err
     assert message in error
