@@ -22,7 +22,7 @@ from suresam.machine import describe_machine
 from suresam.segmentation.manifests import ModelManifest, load_family, write_manifest
 from suresam.segmentation.sam2 import choose_device
 from suresam.segmentation.weights import file_sha256
-from suresam.training.family_heads import judge_heads, teach_heads
+from suresam.training.family_heads import HeadResults, calibrate_heads, judge_heads, teach_heads
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
 from suresam.training.model_card import card_text
 from suresam.training.pool import training_seed
@@ -30,6 +30,7 @@ from suresam.training.recipe import load_recipe
 from suresam.training.segmenter import REPORT_FILE, SegmenterOptions, train_segmenter
 from suresam.training.state import has_state
 from suresam.training.stopping import Stopped, StopRequests
+from suresam.uncertainty.calibration import calibration_file, write_calibration
 from suresam.uncertainty.member_heads import head_file, load_member_heads
 
 SCENES = "scenes"
@@ -98,11 +99,11 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
         with StopRequests():
             names = (SCENES, *options.datasets)
             evaluations = [_measure(options, contestants, name, stream) for name in names]
-            judgements = _judge(options, plan, contestants, heads, stream)
+            results = _judge(options, plan, contestants, heads, stream)
     except Stopped:
         print("stopped while measuring; the same command measures again", file=stream)
         return False
-    install_family(options, plan, evaluations, judgements)
+    install_family(options, plan, evaluations, results)
     print(f"installed {plan.name} in {options.out}, its card is {options.card}", file=stream)
     return True
 
@@ -111,7 +112,7 @@ def install_family(
     options: FamilyOptions,
     plan: FamilyPlan,
     evaluations: Sequence[Evaluation],
-    judgements: Sequence[dict[str, Any]] = (),
+    results: HeadResults | None = None,
 ) -> None:
     """Put weights, manifests, the family's file and the card in their places.
 
@@ -119,7 +120,7 @@ def install_family(
 
     Args:
         evaluations: of all members, the one on scenes first.
-        judgements: reports about the plan's heads, likewise; none without heads.
+        results: of calibrating and judging the plan's heads; None without heads.
     """
     prepared = options.state / "prepared"
     (prepared / "families").mkdir(parents=True, exist_ok=True)
@@ -128,9 +129,11 @@ def install_family(
         shutil.copyfile(_weights(options, manifest.name), prepared / manifest.weights)
         write_manifest(manifest, prepared)
     names = [Path(name) for m in manifests for name in (m.weights, f"{m.name}.json")]
-    if plan.heads is not None:
+    if plan.heads is not None and results is not None:
         names.append(Path(head_file(plan.heads.name)))
         shutil.copyfile(options.state / names[-1], prepared / names[-1])
+        names.append(Path(calibration_file(plan.heads.calibration)))
+        write_calibration(results.calibration, prepared / names[-1])
     members = [member.name for member in plan.members]
     file = {"name": plan.name, "description": plan.description, "members": members}
     family = Path("families") / f"{plan.name}.json"
@@ -140,7 +143,7 @@ def install_family(
         load_member_heads(member, read, "cpu", prepared)
     reports = [describe(evaluation) for evaluation in evaluations]
     card = options.card.read_text() if options.card.exists() else None
-    text = card_text(card, plan, manifests, reports, describe_machine(), judgements)
+    text = card_text(card, plan, manifests, reports, describe_machine(), results)
     for name in (*names, family):
         (prepared / name).replace(_beside(options.out / name))
     for name in (*names, family):
@@ -269,12 +272,18 @@ def _judge(
     contestants: Sequence[Contestant],
     heads: Path | None,
     stream: TextIO,
-) -> list[dict[str, Any]]:
+) -> HeadResults | None:
+    """Calibrate and judge the heads that were taught."""
     if plan.heads is None or heads is None:
-        return []
+        return None
     names = (f"scenes:{plan.heads.judged_scenes}", *options.datasets)
-    targets, threads = options.targets, options.threads
-    return judge_heads(heads, contestants, names, options.state, targets, threads, stream)
+    state, seed, threads = options.state, options.seed, options.threads
+    calibration, figures = calibrate_heads(
+        plan.heads, heads, contestants, state, seed, threads, stream
+    )
+    targets = options.targets
+    reports = judge_heads(heads, calibration, contestants, names, state, targets, threads, stream)
+    return HeadResults(calibration, figures, reports)
 
 
 def _manifest(
@@ -291,6 +300,7 @@ def _manifest(
         weights=weights.name,
         box=plan.box,
         heads=None if plan.heads is None else plan.heads.name,
+        calibration=None if plan.heads is None else plan.heads.calibration,
         sha256=file_sha256(weights),
         size_bytes=weights.stat().st_size,
         provenance=report,

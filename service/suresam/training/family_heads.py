@@ -1,27 +1,45 @@
-"""Uncertainty heads of a family: taught and judged once its members are trained."""
+"""Uncertainty heads of a family: taught, calibrated and judged once its members are trained."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from suresam.datasets import Dataset, open_dataset
 from suresam.datasets.procedural import Scenes
+from suresam.evaluation.calibration.judging import Figures
+from suresam.evaluation.calibration.run import calibrate
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.targets import usual_choice
 from suresam.evaluation.usam.run import REPORT, evaluate_usam
-from suresam.scenes.scene import HEAD_SEEDS
+from suresam.scenes.scene import CALIBRATION_SEEDS, HEAD_SEEDS
 from suresam.segmentation.weights import file_sha256
 from suresam.training.family_plan import HeadsPlan
 from suresam.training.usam.fitting import FitOptions
 from suresam.training.usam.run import REPORT_FILE, UsamOptions, train_usam
+from suresam.uncertainty.calibration import Calibration
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import load_heads
-from suresam.uncertainty.member_heads import head_file
+from suresam.uncertainty.member_heads import head_file, read_head_file
 
 FOLDER = "uncertainty"
 """In a family's state folder: observations, logs and reports of its heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadResults:
+    """What was found out about a family's heads.
+
+    Attributes:
+        calibration: of them.
+        figures: of the calibration, on the half of its scenes that was not fitted.
+        reports: of `suresam evaluate usam`, the one on scenes first.
+    """
+
+    calibration: Calibration
+    figures: Figures
+    reports: Sequence[dict[str, Any]]
 
 
 def teach_heads(
@@ -71,8 +89,41 @@ def _is_taught(options: UsamOptions, scenes: Dataset, members: Sequence[Contesta
     )
 
 
+def calibrate_heads(
+    plan: HeadsPlan,
+    path: Path,
+    members: Sequence[Contestant],
+    state: Path,
+    seed: int,
+    threads: int,
+    stream: TextIO,
+) -> tuple[Calibration, Figures]:
+    """Fit a calibration on scenes that neither members nor heads have seen.
+
+    Args:
+        plan: its name and its scenes.
+        path: of the head file.
+        members: of the family, cheapest first.
+        state: of the family.
+        seed: of targets, prompts and halves.
+        threads: processes that observe.
+        stream: where progress is told.
+
+    Returns:
+        The calibration, and its figures on the half of the scenes that was not fitted.
+    """
+    scenes = open_dataset(f"scenes:{plan.calibration_scenes}", seeds=CALIBRATION_SEEDS)
+    choice = usual_choice(scenes, num_targets=None, seed=seed)
+    print(f"calibrating {path.stem}", file=stream)
+    folder = state / FOLDER / "calibration"
+    return calibrate(
+        plan.calibration, members, read_head_file(path), scenes, choice, folder, stream, threads
+    )
+
+
 def judge_heads(
     path: Path,
+    calibration: Calibration,
     members: Sequence[Contestant],
     datasets: Sequence[str],
     state: Path,
@@ -82,8 +133,11 @@ def judge_heads(
 ) -> list[dict[str, Any]]:
     """The tables of `suresam evaluate usam` on every data set, as its reports have them.
 
+    The calibration is judged on everything but scenes, which it was fitted to.
+
     Args:
         path: of the head file.
+        calibration: of these heads.
         members: of the family, cheapest first.
         datasets: names, as `open_dataset` takes them.
         state: of the family.
@@ -93,14 +147,16 @@ def judge_heads(
     """
     heads = load_heads(path)
     names = [member.manifest.name for member in members]
-    readings = [HeadReading(heads.info, name, names[-1]) for name in names]
     reports = []
     for name in datasets:
         dataset = open_dataset(name)
         folder = state / FOLDER / dataset.name
         choice = usual_choice(dataset, num_targets=None)
+        followed = None
         if not isinstance(dataset, Scenes):
             choice = replace(choice, num_images=max(2, targets // choice.per_image))
+            followed = calibration
+        readings = [HeadReading(heads.info, member, names[-1], followed) for member in names]
         print(f"judging {path.stem} on {dataset.name}", file=stream)
         evaluate_usam(members, heads, readings, dataset, choice, folder, stream, threads=threads)
         reports.append(json.loads((folder / REPORT).read_text()))

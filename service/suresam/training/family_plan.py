@@ -36,6 +36,8 @@ class HeadsPlan(BaseModel):
         name: of the heads; their file is called so.
         scenes: that they learn from.
         judged_scenes: held-out ones that they are judged on.
+        calibration: name of their calibration.
+        calibration_scenes: that it is fitted on.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -43,6 +45,8 @@ class HeadsPlan(BaseModel):
     name: ModelName
     scenes: Annotated[int, Field(ge=2)] = 1500
     judged_scenes: Annotated[int, Field(ge=2)] = 1000
+    calibration: ModelName
+    calibration_scenes: Annotated[int, Field(ge=40)] = 500
 
 
 class FamilyPlan(BaseModel):

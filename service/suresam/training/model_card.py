@@ -1,11 +1,14 @@
 """The model card of a family: what it was made of and how good it is, as Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from suresam.evaluation.calibration.judging import MEASURES as CALIBRATION_MEASURES
 from suresam.evaluation.usam.cases import MEASURES
 from suresam.segmentation.manifests import ModelManifest
+from suresam.training.family_heads import HeadResults
 from suresam.training.family_plan import FamilyPlan
 
 BEGIN = "<!-- written by `suresam train family`: begin -->"
@@ -31,7 +34,7 @@ def card_text(
     manifests: Sequence[ModelManifest],
     reports: Sequence[Report],
     machine: Mapping[str, str],
-    judgements: Sequence[Report] = (),
+    heads: HeadResults | None = None,
 ) -> str:
     """A card, or one that is there with its marked part brought up to date.
 
@@ -40,9 +43,9 @@ def card_text(
         manifests: of the members, with their provenance.
         reports: `evaluation.describe` of every data set.
         machine: on which costs were measured.
-        judgements: reports of `suresam evaluate usam` about the family's heads.
+        heads: what was found out about the family's heads, or None.
     """
-    made = "\n".join(_lines(plan, manifests, reports, machine, judgements))
+    made = "\n".join(_lines(plan, manifests, reports, machine, heads))
     text = f"# {plan.name}\n\n{BEGIN}\n{END}\n" if card is None else card
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -56,7 +59,7 @@ def _lines(
     manifests: Sequence[ModelManifest],
     reports: Sequence[Report],
     machine: Mapping[str, str],
-    judgements: Sequence[Report],
+    heads: HeadResults | None,
 ) -> Iterable[str]:
     names = [manifest.name for manifest in manifests]
     yield plan.description
@@ -70,9 +73,12 @@ def _lines(
     for report in reports:
         yield ""
         yield from _report_lines(report, names)
-    for judgement in judgements:
+    if heads is not None:
         yield ""
-        yield from _judgement_lines(judgement)
+        yield from _calibration_lines(heads)
+        for judgement in heads.reports:
+            yield ""
+            yield from _judgement_lines(judgement)
 
 
 def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
@@ -145,6 +151,26 @@ def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
         )
 
 
+def _calibration_lines(heads: HeadResults) -> Iterable[str]:
+    calibration = heads.calibration
+    yield f"## Calibration {calibration.name}"
+    yield ""
+    yield (
+        f"Fitted on {calibration.dataset}, drawn for this purpose. Figures of one that was fitted "
+        f"on half of these scenes, on the other half, over all masks of all kinds of prompts. The "
+        f"interval is to hold {100 * calibration.level:g} % of them."
+    )
+    yield ""
+    yield from _table(["", *heads.figures], _measure_rows(heads.figures))
+
+
+def _measure_rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterable[list[str]]:
+    """Estimates, or what a report has of them."""
+    for name, words in CALIBRATION_MEASURES.items():
+        cells = (member[name] for member in figures.values())
+        yield [words, *(_interval(c if isinstance(c, Mapping) else asdict(c)) for c in cells)]
+
+
 def _judgement_lines(report: Report) -> Iterable[str]:
     """The tables as a service can know them; a column for each table and member."""
     rows = [row for row in report["tables"] if row["view"] == "known"]
@@ -169,6 +195,11 @@ def _judgement_lines(report: Report) -> Iterable[str]:
             for measure, against in kinds
         ),
     )  # fmt: skip
+    if report["calibration"]:
+        yield ""
+        yield "Calibration, over all masks of all kinds of prompts:"
+        yield ""
+        yield from _table(["", *report["calibration"]], _measure_rows(report["calibration"]))
 
 
 def _percent(estimate: Report | None) -> str:

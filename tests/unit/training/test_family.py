@@ -28,7 +28,8 @@ def options(tmp_path: Path, tiny_recipe) -> FamilyOptions:
             {"name": "pair-big", "recipe": str(tmp_path / "big.json"), "share": 0.5,
              "init_from": "pair-little"},
         ],
-        "heads": {"name": "usam-pair", "scenes": 3, "judged_scenes": 3},
+        "heads": {"name": "usam-pair", "scenes": 3, "judged_scenes": 3,
+                  "calibration": "pair-scenes", "calibration_scenes": 40},
     }  # fmt: skip
     path = tmp_path / "pair.json"
     path.write_text(json.dumps(plan))
@@ -67,11 +68,18 @@ def test_one_command_trains_measures_installs_and_the_result_serves(options):
     assert len(answer.heads) == 3
     assert set(answer.heads[0].values) >= {"iou_pair-little", "task_gap", "task_gap_derived"}
     assert answer.heads[0].in_regime
+    assert answer.heads[0].calibration == little.calibration == "pair-scenes"
+    assert 0 <= answer.heads[0].expected_iou <= 1
+    assert "| coverage of the interval |" in card
 
 
 def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_done_again(
     options, monkeypatch
 ):
+    plan = json.loads(Path(options.plan).read_text())
+    del plan["heads"]
+    Path(options.plan).write_text(json.dumps(plan))
+
     def fail(*args: object, **more: object) -> None:
         raise RuntimeError("the machine went away")
 
