@@ -65,9 +65,15 @@ def test_a_calibration_of_ones_own_pictures_is_served(folder, pictures, tmp_path
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     assert "coverage of the interval" in told.stdout
-    calibration = read_calibration(folder / "discs.calibration.json")
+    calibration = read_calibration(folder / "calibrations" / "discs.json")
     assert list(calibration.members) == ["demo-small"]
     assert set(calibration.members["demo-small"].gaps) == {"prompt_gap", "task_gap"}
+
+    listed = subprocess.run(
+        [*COMMAND, "models", "list", "--models-dir", str(folder)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert listed.returncode == 0, listed.stderr  # a calibration is no manifest
 
     options = ["--models", "demo-small", "--models-dir", str(folder), "--calibration", "discs"]
     with ServerProcess(options) as server:
@@ -95,6 +101,7 @@ def test_wrong_use_is_told_on_one_line(folder, pictures, tmp_path):
         (("nowhere", *mine), "no data set nowhere"),
         ((str(pictures), *mine, *state, "--limit", "5"), "5 pictures with a usable mask"),
         ((str(pictures), *mine, "--threads", "0"), "--threads=0"),
+        ((str(pictures), *mine, "--name", "../x"), "--name '../x' may have letters"),
     ):
         told = calibrate(*words)
         assert told.returncode == 2

@@ -1,6 +1,7 @@
 """`suresam calibrate`: what a family's scores are worth in IoU, on pictures of one's own."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from suresam.errors import ConfigurationError
 from suresam.settings import read_settings
 
 _SCENES = 1000
+_UNUSUAL = re.compile(r"[^\w.-]")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--threads={args.threads} must be at least 1")
     text = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
     dataset = open_dataset(text, args.images, seeds=CALIBRATION_SEEDS)
-    name = args.name or dataset.name.replace(":", "-").replace("/", "-")
+    name = args.name or _UNUSUAL.sub("-", dataset.name)
+    if _UNUSUAL.search(name):
+        raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
     folder = args.models_dir or read_settings({}).models_dir
     models_dir = None if folder is None else Path(folder)
     family = load_family(args.models, models_dir)
@@ -87,7 +91,6 @@ def run(args: argparse.Namespace) -> int:
     )
     target = (models_dir or downloads_folder()) / calibration_file(name)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_calibration(calibration, target)
     except OSError as error:
         raise ConfigurationError(f"cannot write {target}: {error.strerror}") from error

@@ -145,6 +145,7 @@ def install_family(
     card = options.card.read_text() if options.card.exists() else None
     text = card_text(card, plan, manifests, reports, describe_machine(), results)
     for name in (*names, family):
+        (options.out / name).parent.mkdir(exist_ok=True)
         (prepared / name).replace(_beside(options.out / name))
     for name in (*names, family):
         _beside(options.out / name).replace(options.out / name)

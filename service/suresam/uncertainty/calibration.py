@@ -134,12 +134,17 @@ _FILE = TypeAdapter(Calibration)
 
 
 def calibration_file(name: str) -> str:
-    """File name of a calibration."""
-    return f"{name}.calibration.json"
+    """Path of a calibration in a folder of models, where every other JSON is a manifest."""
+    return f"calibrations/{name}.json"
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
-    """Write the file, all or nothing."""
+    """Write the file, all or nothing; its folder is made if absent.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(_FILE.dump_json(calibration, indent=1) + b"\n")
     partial.replace(path)

@@ -87,7 +87,7 @@ def test_a_calibration_is_followed_if_the_manifest_or_the_caller_names_it(family
 def test_a_calibration_that_is_not_there_is_told_or_refused(family, tmp_path, caplog):
     calibrated(family, tmp_path)
     small = family.members[0]
-    with pytest.raises(CheckpointError, match=r"no calibration other: other\.calibration\.json"):
+    with pytest.raises(CheckpointError, match=r"no calibration other: calibrations/other\.json"):
         load_member_heads(small, family, "cpu", tmp_path, "other")
     with caplog.at_level(logging.WARNING):
         found = load_member_heads(replace(small, calibration="other"), family, "cpu", tmp_path)
