@@ -96,5 +96,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"cannot write {target}: {error.strerror}") from error
     print("fitted on half of the pictures, on the other half (95 % intervals by picture):")
     print(format_figures(figures))
-    print(f"wrote {target}; `suresam serve --calibration {name}` follows it", file=sys.stderr)
+    where = "" if args.models_dir is None else f" --models-dir {args.models_dir}"
+    print(
+        f"wrote {target}; `suresam serve{where} --calibration {name}` follows it", file=sys.stderr
+    )
     return 0

@@ -23,6 +23,11 @@ are paid for first: 50 % is no better than chance, 100 % knows the answer. Each 
 service can know it (the mask of highest predicted IoU) and as upstream measured (the mask that
 turned out best). Intervals are 95 %, by resampling pictures.
 
+SamScore is the predicted IoU; Entropy that of the mask; H_Theta, H_Xp, H_A and H_Y those of masks
+mixed over members, over eight clicks, over the three candidates, and over all of them. Delta is the
+difference of two IoU heads, Delta* the head that learned the gain itself (D*_Theta, D*_Xp and D*_A
+for model, prompt and task), USAM the model's own IoU head.
+
 DIR from --out gets tables.txt, report.json, tables.csv, correlations.csv, the supervision curves
 curves-known.png and curves-truth.png, and observations/, from which an interrupted run goes on."""
 

@@ -45,12 +45,17 @@ def run(args: argparse.Namespace) -> int:
     from suresam.uncertainty.member_heads import head_file
     from suresam.uncertainty.published_heads import PUBLISHED_FAMILIES, read_published_heads
 
+    if not args.folder.is_dir():
+        raise ConfigurationError(f"no folder {args.folder}")
     family = args.family or args.folder.resolve().name
     if family not in PUBLISHED_FAMILIES:
         raise ConfigurationError(
             f"heads for which family? --family is {' or '.join(PUBLISHED_FAMILIES)}, "
             f"and {family!r} is neither"
         )
+    named = args.folder.resolve().name
+    if named in PUBLISHED_FAMILIES and named != family:
+        raise ConfigurationError(f"{args.folder} is named for {named}, and --family is {family}")
     heads = read_published_heads(args.folder, family)
     target = (args.models_dir or downloads_folder()) / head_file(f"{PREFIX}{family}")
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from suresam.errors import CheckpointError
 from suresam.segmentation.manifests import ModelManifest
-from suresam.segmentation.model_folders import downloads_folder
+from suresam.segmentation.model_folders import bundled_folder, downloads_folder
 
 _CHUNK_BYTES = 1 << 20
 
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 def find_weights(manifest: ModelManifest, models_dir: Path | None = None) -> Path | None:
     """The model's weights file, or None if it is not on this machine.
 
-    Searched in this order: the user's folder, the manifest's own, the downloads.
+    Searched in this order: the user's folder, the manifest's own, the bundled one, the downloads.
     """
     return find_file(manifest.weights, manifest, models_dir)
 
 
 def find_file(name: str, manifest: ModelManifest, models_dir: Path | None = None) -> Path | None:
     """A file that belongs to a model, likewise."""
-    for folder in (models_dir, manifest.folder, downloads_folder()):
+    for folder in (models_dir, manifest.folder, bundled_folder(), downloads_folder()):
         if folder is not None and (path := folder / name).is_file():
             return path
     return None

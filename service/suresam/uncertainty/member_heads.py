@@ -76,12 +76,14 @@ def load_member_heads(
 
     Raises:
         CheckpointError: a file is damaged, heads or calibration belong to something else, or the
-            calibration that was asked for is not there.
+            calibration that was asked for, or the heads that it needs, are not there.
     """
     if manifest.heads is None:
+        _refuse_without_heads(manifest, calibration)
         return None
     path = find_file(head_file(manifest.heads), manifest, models_dir)
     if path is None:
+        _refuse_without_heads(manifest, calibration)
         _log.warning(
             "%s answers without uncertainty heads: %s is not installed; README.md, section Models, "
             "says where heads come from",
@@ -97,6 +99,14 @@ def load_member_heads(
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return MemberHeads(manifest.heads, file.sha256, file.heads.to(device), reading)
+
+
+def _refuse_without_heads(manifest: ModelManifest, calibration: str | None) -> None:
+    if calibration is not None:
+        raise CheckpointError(
+            f"calibration {calibration} cannot be followed: "
+            f"{manifest.name} has no uncertainty heads"
+        )
 
 
 def check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:

@@ -29,6 +29,13 @@ def test_the_family_may_be_named(tmp_path):
     assert "sam2.1_hiera_tiny" in load_heads(tmp_path / "usam-sam2.1.safetensors").info.models
 
 
+def test_heads_of_the_other_family_are_not_taken_for_this_one(tmp_path, capsys):
+    write_published(tmp_path / "sam2.0", NAMES)
+    command = ["models", "import-heads", str(tmp_path / "sam2.0"), "--models-dir", str(tmp_path)]
+    assert main([*command, "--family", "sam2.1"]) == 2
+    assert "is named for sam2.0, and --family is sam2.1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("folder", "options", "message"),
     [
@@ -39,6 +46,7 @@ def test_the_family_may_be_named(tmp_path):
     ],
 )
 def test_wrong_use_is_told_on_one_line(tmp_path, capsys, folder, options, message):
+    (tmp_path / "mlps").mkdir()
     command = ["models", "import-heads", str(tmp_path / folder), "--models-dir", str(tmp_path)]
     assert main([*command, *options]) == 2
     error = capsys.readouterr().err

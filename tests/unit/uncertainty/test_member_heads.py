@@ -95,6 +95,13 @@ def test_a_calibration_that_is_not_there_is_told_or_refused(family, tmp_path, ca
     assert "suresam calibrate" in caplog.text
 
 
+@pytest.mark.parametrize("heads", [None, "absent"])
+def test_a_calibration_without_heads_to_read_is_refused(family, tmp_path, heads):
+    member = replace(family.members[0], heads=heads)
+    with pytest.raises(CheckpointError, match="demo-small has no uncertainty heads"):
+        load_member_heads(member, family, "cpu", tmp_path, "fitted")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -73,7 +73,7 @@ class ObservationStore:
             if found != json.loads(json.dumps(wanted)):
                 changed = [key for key in wanted if found.get(key) != wanted[key]]
                 raise ConfigurationError(
-                    f"{folder} holds observations with another {', '.join(changed)}: remove it, "
+                    f"{folder} holds observations that differ in {', '.join(changed)}: remove it, "
                     f"or choose another folder"
                 )
             return

@@ -52,4 +52,4 @@ def _draw(axes: Axes, cases: Cases, table: str) -> None:
     )
     axes.title.set_fontsize(9)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="best", fontsize=8)

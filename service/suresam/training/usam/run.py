@@ -109,6 +109,11 @@ def train_usam(
     (options.state / REPORT_FILE).write_text(text + "\n")
     print(format_report(report["figures"]), file=stream)
     print(f"wrote {options.out} and {options.state / REPORT_FILE}", file=stream)
+    print(
+        f'next: name them in the members\' manifests, "heads": "{options.out.stem}" '
+        f"(models/README.md, Your own heads), then `suresam calibrate`",
+        file=stream,
+    )
     return report
 
 

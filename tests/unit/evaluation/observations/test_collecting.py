@@ -88,8 +88,8 @@ def test_what_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(tmp_path, m
 @pytest.mark.parametrize(
     ("pictures", "choice", "message"),
     [
-        (Pictures(3), CHOICE, "another pictures, images"),
-        (Pictures(), TargetChoice(per_image=2, num_targets=None, seed=1), "another choice"),
+        (Pictures(3), CHOICE, "differ in pictures, images"),
+        (Pictures(), TargetChoice(per_image=2, num_targets=None, seed=1), "differ in choice"),
     ],
 )
 def test_a_store_of_something_else_is_refused(tmp_path, pictures, choice, message):
@@ -105,7 +105,7 @@ def test_another_order_or_reading_of_the_members_is_something_else(tmp_path, cha
         first, second = CONTESTANTS
         manifest = SimpleNamespace(**vars(second.manifest) | {"box": TRAINED_HERE})
         change = [first, SimpleNamespace(**vars(second) | {"manifest": manifest})]
-    with pytest.raises(ConfigurationError, match="another members"):
+    with pytest.raises(ConfigurationError, match="differ in members"):
         collect(tmp_path, Pictures(), change, CHOICE)
 
 
