@@ -64,7 +64,8 @@ def predict(
     if not any(wants.heads for wants in wanted):
         heads = None
     # A calibration reads the entropy, too.
-    has_entropy = heads is not None or any(wants.entropy for wants in wanted)
+    is_calibrated = heads is not None and heads.reading.calibrated is not None
+    has_entropy = is_calibrated or any(wants.entropy for wants in wanted)
     scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
     return [
         _finish(decoded.low_res_logits[i], scores.row(i), wants, heads, rows[i].kind)

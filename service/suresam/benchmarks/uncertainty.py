@@ -56,9 +56,8 @@ def measure_uncertainty(
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     names = list(ways)
     for number in tqdm(range(rounds + 1), desc=backbone.name, leave=False, disable=None):
-        start = number % len(
-            names
-        )  # whoever comes first finds the caches as the last one left them
+        # Whoever comes first finds the caches as the last one left them.
+        start = number % len(names)
         for name in names[start:] + names[:start]:
             taken[name].append(_timed(backbone, ways[name]))
     rows = {name: np.array(runs[1:]) for name, runs in taken.items()}

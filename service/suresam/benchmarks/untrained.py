@@ -6,7 +6,7 @@ from suresam.segmentation.manifests import ModelManifest
 from suresam.segmentation.sam2 import Sam2Backbone
 from suresam.uncertainty.head_info import HeadInfo
 from suresam.uncertainty.head_reading import HeadReading
-from suresam.uncertainty.heads import PARAMETERS, UsamHeads
+from suresam.uncertainty.heads import UsamHeads, first_weights
 from suresam.uncertainty.member_heads import MemberHeads
 
 _NUM_HEADS = 9
@@ -30,14 +30,8 @@ def untrained_member(manifest: ModelManifest, device: str) -> tuple[Sam2Backbone
         source="random weights",
         licence="none",
     )
-    width = 2 * manifest.architecture.d_model
-    shapes = (
-        (_NUM_HEADS, width, width), (_NUM_HEADS, width), (_NUM_HEADS, width, width),
-        (_NUM_HEADS, width), (_NUM_HEADS, 1, width), (_NUM_HEADS, 1),
-    )  # fmt: skip
-    weights = {
-        name: 0.01 * torch.randn(shape) for name, shape in zip(PARAMETERS, shapes, strict=True)
-    }
+    width, generator = 2 * manifest.architecture.d_model, torch.Generator().manual_seed(0)
+    weights = first_weights(_NUM_HEADS, width, None, generator)
     heads = UsamHeads(info, weights).to(device)
     return backbone, MemberHeads(
         "untrained", "", heads, HeadReading(info, manifest.name, manifest.name)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from suresam.cli.extras import needs_extra
+from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir
 from suresam.errors import ConfigurationError
-from suresam.settings import read_settings
 
 _SCENES = 1000
 _UNUSUAL = re.compile(r"[^\w.-]")
@@ -54,24 +54,20 @@ def run(args: argparse.Namespace) -> int:
     from suresam.datasets import open_dataset
     from suresam.evaluation.calibration.judging import format_figures
     from suresam.evaluation.calibration.run import calibrate
-    from suresam.evaluation.contestants import family_contestants
     from suresam.evaluation.targets import usual_choice
     from suresam.scenes.scene import CALIBRATION_SEEDS
     from suresam.segmentation.manifests import load_family
     from suresam.segmentation.model_folders import downloads_folder
-    from suresam.segmentation.sam2 import choose_device
     from suresam.uncertainty.calibration import calibration_file, write_calibration
     from suresam.uncertainty.member_heads import load_member_heads
 
-    if args.threads < 1:
-        raise ConfigurationError(f"--threads={args.threads} must be at least 1")
+    check_threads(args)
     text = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
     dataset = open_dataset(text, args.images, seeds=CALIBRATION_SEEDS)
     name = args.name or _UNUSUAL.sub("-", dataset.name)
     if _UNUSUAL.search(name):
         raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
-    folder = args.models_dir or read_settings({}).models_dir
-    models_dir = None if folder is None else Path(folder)
+    models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
     heads = load_member_heads(family.members[0], family, "cpu", models_dir)
     if heads is None:
@@ -79,9 +75,7 @@ def run(args: argparse.Namespace) -> int:
             f"family {family.name} has no uncertainty heads to calibrate: train them with `suresam "
             f"train usam`, or import published ones"
         )
-    members = family_contestants(
-        args.models, [m.name for m in family.members], choose_device(args.device), models_dir
-    )
+    members = all_members(args, family, models_dir)
     choice = usual_choice(
         dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
     )

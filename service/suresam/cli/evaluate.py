@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from suresam.cli import evaluate_usam
 from suresam.cli.extras import needs_extra
+from suresam.cli.whole_family import chosen_models_dir
 from suresam.errors import ConfigurationError
-from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
     from suresam.evaluation.contestants import Contestant
@@ -173,10 +173,7 @@ def _contestants(args: argparse.Namespace) -> "list[Contestant]":
     contestants = []
     if args.members is not None or not args.weights:
         members = (args.members or "small,large").split(",")
-        folder = args.models_dir or read_settings({}).models_dir
-        contestants = family_contestants(
-            args.models, members, device, None if folder is None else Path(folder)
-        )
+        contestants = family_contestants(args.models, members, device, chosen_models_dir(args))
     box = replace(TRAINED_HERE, as_mask_input=not args.corners_only)
     for path, config, name in zip(args.weights, configs, _names(args.weights), strict=True):
         architecture = load_recipe(config).architecture

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
-from suresam.errors import ConfigurationError
-from suresam.settings import read_settings
+from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir
 
 if TYPE_CHECKING:  # torch comes with these
     from suresam.segmentation.manifests import Family
@@ -70,30 +69,24 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(args: argparse.Namespace) -> int:
     """Observe, judge, print and write."""
     from suresam.datasets import open_dataset
-    from suresam.evaluation.contestants import family_contestants
     from suresam.evaluation.targets import usual_choice
     from suresam.evaluation.usam.run import evaluate_usam, format_evaluation
     from suresam.segmentation.manifests import load_family
-    from suresam.segmentation.sam2 import choose_device
 
-    if args.threads < 1:
-        raise ConfigurationError(f"--threads={args.threads} must be at least 1")
+    check_threads(args)
     name = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
     dataset = open_dataset(name, args.images)
     choice = usual_choice(
         dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
     )
-    folder = args.models_dir or read_settings({}).models_dir
-    models_dir = None if folder is None else Path(folder)
+    models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
-    device = choose_device(args.device)
     heads, readings = _heads(args.heads, family, models_dir, args.calibration)
     if heads is None:
         print(f"family {family.name} has no uncertainty heads that all its members share; the "
               f"tables go without them",
               file=sys.stderr)  # fmt: skip
-    names = [member.name for member in family.members]
-    members = family_contestants(args.models, names, device, models_dir)
+    members = all_members(args, family, models_dir)
     found = evaluate_usam(
         members, heads, readings, dataset, choice, args.out, sys.stderr, threads=args.threads,
         circumstances={"command": shlex.join(["suresam", *sys.argv[1:]])},

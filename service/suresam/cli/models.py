@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suresam.cli import import_heads, verify_run
+from suresam.cli.whole_family import chosen_models_dir
 from suresam.columns import aligned
 from suresam.errors import CheckpointError, ConfigurationError, NonFiniteOutput
-from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
     from suresam.segmentation.manifests import Family, ModelManifest
@@ -72,9 +72,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command in the folder that the command line names, or else the settings."""
-    folder = read_settings({}).models_dir
-    if args.models_dir is None and folder is not None:
-        args.models_dir = Path(folder)
+    args.models_dir = chosen_models_dir(args)
     return command(args)
 
 

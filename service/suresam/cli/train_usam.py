@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from suresam.cli.extras import needs_extra
-from suresam.settings import read_settings
+from suresam.cli.whole_family import all_members, chosen_models_dir
 
 _SCENES = "scenes:2000"
 
@@ -61,10 +61,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from suresam.datasets import open_dataset
-    from suresam.evaluation.contestants import family_contestants
     from suresam.scenes.scene import HEAD_SEEDS
     from suresam.segmentation.manifests import load_family
-    from suresam.segmentation.sam2 import choose_device
     from suresam.training.usam.fitting import FitOptions
     from suresam.training.usam.run import UsamOptions, train_usam
 
@@ -83,11 +81,9 @@ def run(args: argparse.Namespace) -> int:
         ),
     )
     datasets = [open_dataset(name, args.images, seeds=HEAD_SEEDS) for name in args.dataset]
-    folder = args.models_dir or read_settings({}).models_dir
-    models_dir = None if folder is None else Path(folder)
-    names = [member.name for member in load_family(args.models, models_dir).members]
-    device = choose_device(args.device)
-    members = family_contestants(args.models, names, device, models_dir)
+    models_dir = chosen_models_dir(args)
+    family = load_family(args.models, models_dir)
+    members = all_members(args, family, models_dir)
     torch.set_num_threads(args.threads)
     train_usam(members, datasets, options, sys.stderr)
     return 0

@@ -132,7 +132,7 @@ class _Conversation:
             ]
             answers = self._note(question, prompts)
             masks = [_mask(answer, 0) for answer in answers]
-            logits = [_logits(answer, 0) for answer in answers]
+            logits = [logits_of(answer, 0) for answer in answers]
 
     def scatter(self) -> None:
         """Eight clicks at once, drawn by each target's place in its picture."""
@@ -159,7 +159,7 @@ class _Conversation:
             self._note(question, [Prompt(points=(c,), mask_input=mask) for c, mask in pairs])
 
     def _first_logits(self) -> list[NDArray[np.float32]]:
-        return [_logits(answer, answer.best) for answer in self._first]
+        return [logits_of(answer, answer.best) for answer in self._first]
 
     def _note(
         self, question: str, prompts: list[Prompt], corners_only: bool = False
@@ -206,7 +206,8 @@ def _mask(answer: Prediction, index: int) -> Mask:
     return np.ascontiguousarray(answer.mask(index))
 
 
-def _logits(answer: Prediction, index: int) -> NDArray[np.float32]:
+def logits_of(answer: Prediction, index: int) -> NDArray[np.float32]:
+    """The low-res logits of one mask, as a later mask input."""
     assert answer.low_res_logits is not None, "a predictor returns them"
     logits: NDArray[np.float32] = answer.low_res_logits[index].astype(np.float32)
     return logits

@@ -6,6 +6,7 @@ Source: UncertainSAM, Kaiser et al. (ICML 2025, arXiv 2505.05049), section 4.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -86,6 +87,27 @@ class UsamHeads:
                 if i < 2:
                     values = values.relu()
             return values[..., 0].T.sigmoid() - self._offset
+
+
+def first_weights(
+    num_heads: int, width: int, hidden: int | None, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Random weights for `UsamHeads`: He's initialisation for every head, biases zero.
+
+    Args:
+        num_heads: H.
+        width: of the input, 2 C.
+        hidden: width of both hidden layers; None for that of the input, as published.
+        generator: source of the weights.
+    """
+    inner = hidden or width
+    weights: dict[str, Tensor] = {}
+    for i, (fan_in, fan_out) in enumerate(pairwise((width, inner, inner, 1))):
+        scale = (2.0 / fan_in) ** 0.5
+        shape = (num_heads, fan_out, fan_in)
+        weights[f"layers.{i}.weight"] = scale * torch.randn(shape, generator=generator)
+        weights[f"layers.{i}.bias"] = torch.zeros(num_heads, fan_out)
+    return weights
 
 
 def save_heads(heads: UsamHeads, path: Path) -> None:

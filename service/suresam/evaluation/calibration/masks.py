@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import head_targets
 from suresam.uncertainty.head_info import GAPS
 from suresam.uncertainty.head_reading import HeadReading
@@ -58,9 +58,7 @@ def masks_of_members(
     columns = {name: i for i, name in enumerate(heads.info.names)}
     found = {}
     for member, name in enumerate(names):
-        iou_token = torch.from_numpy(observed["iou_token"][:, member])
-        mask_tokens = torch.from_numpy(observed["mask_tokens"][:, member])
-        said = heads.score(iou_token, mask_tokens).double().numpy()
+        said = score_observed(heads, observed, member)
         scores = HeadReading(heads.info, name, names[-1]).named(said)
         scores["predicted_iou"] = observed["predicted_iou"][:, member].astype(np.float64)
         scores["entropy"] = observed["entropy"][:, member].astype(np.float64)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from suresam.datasets import Mask
 from suresam.domain import Box, Point, Prompt
@@ -16,7 +15,7 @@ from suresam.evaluation.prompts import (
     scattered_clicks,
     tight_box,
 )
-from suresam.evaluation.questions import coarse_logits
+from suresam.evaluation.questions import coarse_logits, logits_of
 from suresam.segmenter import EmbeddedImage
 
 PROMPTS = (
@@ -87,15 +86,9 @@ def _corrected(
         prompt = Prompt(
             points=(*prompt.points, Point(x, y)),
             labels=(*prompt.point_labels, label),
-            mask_input=_logits(answer.low_res_logits, answer.best) if keeps_logits else None,
+            mask_input=logits_of(answer, answer.best) if keeps_logits else None,
         )
     return prompt
-
-
-def _logits(low_res_logits: NDArray[np.float16] | None, index: int) -> NDArray[np.float32]:
-    assert low_res_logits is not None, "a predictor returns them"
-    logits: NDArray[np.float32] = low_res_logits[index].astype(np.float32)
-    return logits
 
 
 def by_shape(shapes: Sequence[object], most: int) -> list[list[int]]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.mixtures import BEST, TOP
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.uncertainty.head_info import MODEL_GAP, PROMPT_GAP, TASK_GAP
@@ -95,11 +95,10 @@ def read_clicks(
     kept = {name: values[is_centre] for name, values in observed.items()}
     if heads is None:
         return Clicks(kept, [], [])
-    said = []
-    for member, reading in enumerate(readings):
-        iou_token = torch.from_numpy(kept["iou_token"][:, member])
-        mask_tokens = torch.from_numpy(kept["mask_tokens"][:, member])
-        said.append(reading.named(heads.score(iou_token, mask_tokens).double().numpy()))
+    said = [
+        reading.named(score_observed(heads, kept, member))
+        for member, reading in enumerate(readings)
+    ]
     return Clicks(kept, said, [reading.own_head for reading in readings])
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from suresam.errors import ConfigurationError
 from suresam.uncertainty.head_info import GAPS, HeadInfo
-from suresam.uncertainty.heads import PARAMETERS, UsamHeads
+from suresam.uncertainty.heads import UsamHeads, first_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def fit_heads(
     """
     generator = torch.Generator().manual_seed(options.seed)
     width = 2 * masks.iou_token.shape[1]
-    weights = _first_weights(len(info.names), width, options.hidden, generator)
+    weights = first_weights(len(info.names), width, options.hidden, generator)
     heads = UsamHeads(info, weights)
     learned = [value.requires_grad_() for value in heads.weights.values()]
     optimizer = torch.optim.AdamW(
@@ -146,18 +145,3 @@ def _squared_errors(said: Tensor, targets: Tensor, shift: Tensor) -> tuple[Tenso
     # A sigmoid cannot reach gaps beyond one half, so they are clipped as published.
     wanted = (targets.nan_to_num() + shift).clamp(0, 1) - shift
     return torch.where(is_known, (said - wanted) ** 2, 0.0), is_known
-
-
-def _first_weights(
-    num_heads: int, width: int, hidden: int | None, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """He's initialisation for every head, biases zero."""
-    inner = hidden or width
-    sizes = (width, inner, inner, 1)
-    weights: dict[str, Tensor] = {}
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        scale = (2.0 / fan_in) ** 0.5
-        shape = (num_heads, fan_out, fan_in)
-        weights[f"layers.{i}.weight"] = scale * torch.randn(shape, generator=generator)
-        weights[f"layers.{i}.bias"] = torch.zeros(num_heads, fan_out)
-    return {name: weights[name] for name in PARAMETERS}

@@ -17,7 +17,7 @@ Figures = dict[str, float]
 
 def judge_heads(
     names: Sequence[str],
-    said: NDArray[np.float32],
+    said: NDArray[np.floating[Any]],
     targets: NDArray[np.float32],
     prompt: NDArray[np.uint8],
 ) -> dict[str, dict[str, Figures]]:

@@ -18,6 +18,7 @@ from suresam.errors import ConfigurationError
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import Observed, head_targets
 from suresam.evaluation.targets import TargetChoice, usual_choice
 from suresam.machine import describe_machine
@@ -186,17 +187,9 @@ def _teach(
         reporter.log({"epoch": epoch, "mse": loss})
 
     heads = fit_heads(info, learned, options.fit, tell)
-    judged = targets[is_held_out]
-    rows = torch.from_numpy(is_held_out)
-    said = np.stack(
-        [
-            heads.score(tokens[0][rows, member], tokens[1][rows, member]).numpy()
-            for member in range(len(members))
-        ],
-        1,
-    )
-    prompt = observed["prompt"][is_held_out]
-    figures = judge_heads(info.names, said, judged, prompt)
+    judged = {name: values[is_held_out] for name, values in observed.items()}
+    said = np.stack([score_observed(heads, judged, m) for m in range(len(members))], 1)
+    figures = judge_heads(info.names, said, targets[is_held_out], judged["prompt"])
     numbers = {
         "pictures": len(np.unique(observed["picture"])),
         "prompts": len(observed["prompt"]),
