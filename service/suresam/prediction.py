@@ -5,19 +5,28 @@ The engine's worker and `Segmenter` both call `predict`, so a mask is the same w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from suresam.domain import ImageSize, Prediction, PromptKind
+from suresam.domain import ImageSize, Prediction
 from suresam.errors import NonFiniteOutput
-from suresam.segmentation.backbone import NUM_MASK_TOKENS, Backbone, Decoded, DecodeRow
+from suresam.segmentation.backbone import (
+    BOX_LABELS,
+    NUM_MASK_TOKENS,
+    Backbone,
+    Decoded,
+    DecodeRow,
+)
 from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers, stability
 from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
+from suresam.uncertainty.advice import advise
 from suresam.uncertainty.entropy import binary_entropy, mask_entropy
 from suresam.uncertainty.member_heads import MemberHeads
+from suresam.uncertainty.next_click import NextClick, next_click
 
 STABILITY_OFFSET = 1.0
 """Logits by which the cut is moved for the reported stability, as SAM's mask generator does."""
@@ -68,7 +77,7 @@ def predict(
     has_entropy = is_calibrated or any(wants.entropy for wants in wanted)
     scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
     return [
-        _finish(decoded.low_res_logits[i], scores.row(i), wants, heads, rows[i].kind)
+        _finish(backbone, rows[i], decoded.low_res_logits[i], scores.row(i), wants, heads)
         for i, wants in enumerate(wanted)
     ]
 
@@ -118,11 +127,12 @@ def _scores(
 
 
 def _finish(
+    backbone: Backbone,
+    row: DecodeRow,
     low_res_logits: Tensor,
     scores: _Scores,
     wants: Wanted,
     heads: MemberHeads | None,
-    kind: PromptKind,
 ) -> Prediction | NonFiniteOutput:
     if not scores.is_finite:
         return NonFiniteOutput("the decoder's output is not finite")
@@ -130,6 +140,17 @@ def _finish(
     predicted_iou, stable, *entropy = scores.by_token[:, tokens].tolist()
     decoder = dict(zip(("predicted_iou", "stability", "entropy"), scores.by_token, strict=False))
     logits = low_res_logits[tokens]
+    read = advice = None
+    if heads is not None and wants.heads:
+        read = heads.reading.read(scores.heads, decoder, tokens, row.kind)
+        best = int(np.argmax(predicted_iou))
+        advice = advise(
+            read[best],
+            has_choice=wants.multimask,
+            find_click=lambda: click_after(
+                backbone, row, low_res_logits, scores.by_token[0], tokens[best], wants.size
+            ),
+        )
     return Prediction(
         size=wants.size,
         tokens=tuple(tokens),
@@ -141,9 +162,37 @@ def _finish(
         if wants.low_res_logits
         else None,
         entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
-        heads=heads.reading.read(scores.heads, decoder, tokens, kind)
-        if heads is not None and wants.heads
-        else None,
+        heads=read,
+        advice=advice,
+    )
+
+
+def click_after(
+    backbone: Backbone,
+    row: DecodeRow,
+    low_res_logits: Tensor,
+    predicted_iou: NDArray[np.floating[Any]],
+    token: int,
+    size: ImageSize,
+) -> NextClick | None:
+    """The click that an answer would learn most from.
+
+    Args:
+        backbone: who decoded.
+        row: what was asked.
+        low_res_logits: (4, h, w) of all tokens.
+        predicted_iou: (4,) likewise.
+        token: whose mask was answered.
+        size: of the image.
+    """
+    candidates = list(CANDIDATE_TOKENS)
+    logits = low_res_logits.float().cpu().numpy()
+    return next_click(
+        logits[candidates],
+        predicted_iou[candidates],
+        logits[token],
+        row.points[np.isin(row.labels, BOX_LABELS, invert=True)] / backbone.input_size,
+        size,
     )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from suresam.domain import (
     SMALL,
+    Advice,
     Box,
     HeadScores,
     ImageSize,
@@ -60,6 +61,7 @@ class Segmentation:
         low_res_logits: (M, h, w) float32 within +-32; may serve as a later `mask_input`.
         best: index of the highest predicted IoU.
         heads: what the uncertainty heads say of each mask, M values, or None.
+        advice: what to do about the best mask, or None without a calibration.
     """
 
     masks: NDArray[np.bool_]
@@ -70,6 +72,7 @@ class Segmentation:
     low_res_logits: NDArray[np.float32]
     best: int
     heads: tuple[HeadScores, ...] | None
+    advice: Advice | None
 
 
 class Segmenter:
@@ -165,6 +168,7 @@ class Segmenter:
             low_res_logits=prediction.low_res_logits.astype(np.float32),
             best=prediction.best,
             heads=prediction.heads,
+            advice=prediction.advice,
         )
 
 

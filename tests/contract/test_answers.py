@@ -1,6 +1,7 @@
 """What both transports answer, and that they answer the same."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, Unce
 from suresam.errors import DeadlineExceeded
 from suresam.masks.png import decode_png
 from suresam.masks.rle import decode_rle
+from suresam.uncertainty.calibration import Curve, GapReading
 from suresam.uncertainty.member_heads import MemberHeads
 
 CLICK = Prompt(points=(Point(320, 240),), prompt_id="a")
@@ -119,6 +121,52 @@ async def test_a_calibration_makes_expectations_of_the_heads(
         assert doubt.model_gap == pytest.approx(doubt.heads["model_gap"] / 2)
         assert doubt.task_gap is None
         assert (doubt.method, doubt.calibration) == ("usam", "fitted")
+
+
+def expecting(**gains: float) -> dict[str, MemberHeads]:
+    """Heads of the small fake, calibrated to expect the same gains of every mask."""
+    calibration = calibration_of("fake-small")
+    told = calibration.members["fake-small"].gaps
+    told.clear()
+    told.update({name: GapReading("entropy", Curve((0.0,), (g,))) for name, g in gains.items()})
+    return {"fake-small": heads_of("fake-small", calibration=calibration)}
+
+
+async def test_the_advice_is_the_action_of_greatest_expected_gain(
+    serving, connect, transport, photo_640x480
+):
+    heads = expecting(task_gap=0.1, model_gap=0.06, next_click_gain=0.2)
+    async with serving(heads=heads) as running, connect(running, transport) as client:
+        [result] = (await client.segment(photo_640x480, CLICK)).results
+        advice = result.advice
+        assert (advice.action, advice.label) == ("add_point", 0)
+        assert "0.20" in advice.reason
+        # The fake's discs differ in their radius, so the doubt is a ring round the click.
+        distance = math.hypot(advice.point.x - 320, advice.point.y - 240)
+        assert 30 < distance < 250
+        further = Prompt(points=(*CLICK.points, advice.point), labels=(1, advice.label))
+        [again] = (await client.segment(photo_640x480, further, multimask=False)).results
+        assert again.advice.action == "add_point"
+        assert again.advice.point != advice.point
+        only_entropy = UncertaintyRequest(methods=("entropy",))
+        [plain] = (await client.segment(photo_640x480, CLICK, uncertainty=only_entropy)).results
+        assert plain.advice is None
+
+
+async def test_a_mask_that_nothing_improves_is_accepted_or_for_review(
+    serving, connect, transport, photo_640x480
+):
+    async with (
+        serving(heads=expecting(task_gap=0.2)) as running,
+        connect(running, transport) as client,
+    ):
+        three = await client.segment(photo_640x480, CLICK)
+        one = await client.segment(photo_640x480, CLICK, multimask=False)
+    assert three.results[0].advice.action == "choose_mask"
+    [result] = one.results
+    expected = result.masks[0].uncertainty.expected_iou
+    assert result.advice.action == ("accept" if expected >= 0.5 else "review")
+    assert result.advice.point is None
 
 
 async def test_installed_heads_are_told_with_their_hash(serving, connect, transport):

@@ -34,12 +34,15 @@ def heads(tmp_path_factory):
 
 def test_tables_files_and_curves(heads, tmp_path):
     out = tmp_path / "report"
-    command = (f"scenes:{SCENES}", "--out", str(out), "--heads", str(heads), "--threads", "2")
+    second = heads.with_name("second.safetensors")
+    second.write_bytes(heads.read_bytes())
+    command = (f"scenes:{SCENES}", "--out", str(out), "--heads", str(heads), "--threads", "2",
+               "--compare", str(second))  # fmt: skip
     told = evaluate(*command)
     assert told.returncode == 0, told.stderr
     assert {path.name for path in out.iterdir()} == {
         "tables.txt", "report.json", "tables.csv", "correlations.csv", "curves-known.png",
-        "curves-truth.png", "observations",
+        "comparison.csv", "curves-truth.png", "observations",
     }  # fmt: skip
     report = json.loads((out / "report.json").read_text())
     assert report["targets"]["pictures"] == SCENES
@@ -52,6 +55,20 @@ def test_tables_files_and_curves(heads, tmp_path):
         if row["against"] is None and row["value"] is not None:
             assert 0 <= row["value"] <= 1
             assert row["low"] <= row["high"]
+    own = {(r["table"], r["view"], r["member"], r["measure"]): r["value"] for r in report["tables"]
+           if r["against"] is None}  # fmt: skip
+    compared = report["comparison"]["tables"]
+    assert [entry["name"] for entry in report["comparison"]["heads"]] == ["own", "second"]
+    assert {row["heads"] for row in compared} == {"own", "second"}
+    for row in compared:
+        if row["against"] is None:
+            assert row["value"] == own[row["table"], row["view"], row["member"], row["measure"]]
+        else:
+            assert (row["heads"], row["against"]) == ("second", "own")
+            assert row["value"] in (0, None)
+    with (out / "comparison.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == len(compared)
+    assert "heads side by side" in told.stdout
     assert "Delta*" in told.stdout
     assert told.stdout.strip() in (out / "tables.txt").read_text()
     for view in ("known", "truth"):

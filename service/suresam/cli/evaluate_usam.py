@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir
+from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir, family_heads
 
 if TYPE_CHECKING:  # torch comes with these
+    from suresam.evaluation.usam.comparison import Rival
     from suresam.segmentation.manifests import Family
     from suresam.uncertainty.head_reading import HeadReading
-    from suresam.uncertainty.heads import UsamHeads
+    from suresam.uncertainty.member_heads import HeadFile
 
 _DESCRIPTION = """\
 Asks every member of a family about annotated pictures and prints UncertainSAM's three tables:
@@ -27,8 +28,13 @@ mixed over members, over eight clicks, over the three candidates, and over all o
 difference of two IoU heads, Delta* the head that learned the gain itself (D*_Theta, D*_Xp and D*_A
 for model, prompt and task), USAM the model's own IoU head.
 
+With --compare, the heads' own rows of further head files stand side by side on the same clicks,
+each with its difference to the first and the interval of that, resampled in pairs. UncertainSAM's
+token ablation is such a comparison, of heads by `suresam train usam --tokens both`, iou and mask.
+
 DIR from --out gets tables.txt, report.json, tables.csv, correlations.csv, the supervision curves
-curves-known.png and curves-truth.png, and observations/, from which an interrupted run goes on."""
+curves-known.png and curves-truth.png, with --compare comparison.csv, and observations/, from which
+an interrupted run goes on."""
 
 _SCENES = 1000
 
@@ -51,6 +57,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="your own folder of manifests and weights (default: SURESAM_MODELS_DIR)")  # fmt: skip
     add("--heads", type=Path, metavar="FILE.safetensors",
         help="heads to judge (default: those of the family's manifests)")  # fmt: skip
+    add("--compare", type=Path, nargs="+", default=[], metavar="FILE.safetensors",
+        help="further head files for the same weights, to stand beside the heads")  # fmt: skip
     add("--calibration", metavar="NAME",
         help="calibration to judge, too (default: that of the family's manifests)")  # fmt: skip
     add("--limit", type=int, metavar="N", help="most pictures (default: all)")
@@ -82,13 +90,15 @@ def run(args: argparse.Namespace) -> int:
     models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
     heads, readings = _heads(args.heads, family, models_dir, args.calibration)
+    rivals = _rivals(args.compare, heads, readings, family)
     if heads is None:
         print(f"family {family.name} has no uncertainty heads that all its members share; the "
               f"tables go without them",
               file=sys.stderr)  # fmt: skip
     members = all_members(args, family, models_dir)
     found = evaluate_usam(
-        members, heads, readings, dataset, choice, args.out, sys.stderr, threads=args.threads,
+        members, None if heads is None else heads.heads, readings, dataset, choice, args.out,
+        sys.stderr, threads=args.threads, rivals=rivals,
         circumstances={"command": shlex.join(["suresam", *sys.argv[1:]])},
     )  # fmt: skip
     print(format_evaluation(found))
@@ -97,23 +107,44 @@ def run(args: argparse.Namespace) -> int:
 
 def _heads(
     path: Path | None, family: "Family", models_dir: Path | None, calibration: str | None
-) -> "tuple[UsamHeads | None, list[HeadReading]]":
+) -> "tuple[HeadFile | None, list[HeadReading]]":
     """Those of a file, uncalibrated, or else the family's own, and how every member reads them."""
-    from suresam.uncertainty.head_reading import HeadReading
-    from suresam.uncertainty.heads import load_heads
-    from suresam.uncertainty.member_heads import check_heads, load_member_heads
-
     if path is not None:
-        heads = load_heads(path)
-        for member in family.members:
-            check_heads(path, heads, member)
-        largest = family.members[-1].name
-        return heads, [HeadReading(heads.info, m.name, largest) for m in family.members]
-    found = [
-        load_member_heads(member, family, "cpu", models_dir, calibration)
-        for member in family.members
-    ]
-    own = [heads for heads in found if heads is not None]
-    if len(own) < len(found) or len({heads.sha256 for heads in own}) > 1:
-        return None, []
-    return own[0].heads, [heads.reading for heads in own]
+        return _of_file(path, family)
+    return family_heads(family, models_dir, calibration)
+
+
+def _of_file(path: Path, family: "Family") -> "tuple[HeadFile, list[HeadReading]]":
+    """Heads of a file, checked against the family, and how every member reads them."""
+    from suresam.errors import CheckpointError
+    from suresam.uncertainty.head_reading import HeadReading
+    from suresam.uncertainty.member_heads import check_heads, read_head_file
+
+    file = read_head_file(path)
+    for member in family.members:
+        check_heads(path, file.heads, member)
+    largest = family.members[-1].name
+    try:
+        return file, [HeadReading(file.heads.info, m.name, largest) for m in family.members]
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _rivals(
+    paths: list[Path],
+    heads: "HeadFile | None",
+    readings: "list[HeadReading]",
+    family: "Family",
+) -> "list[Rival]":
+    """The heads that are judged, then those of further files; none where none were asked for."""
+    from suresam.errors import ConfigurationError
+    from suresam.evaluation.usam.comparison import Rival
+
+    if not paths:
+        return []
+    if heads is None:
+        raise ConfigurationError(
+            f"--compare needs heads to compare with, and family {family.name} has none that all "
+            f"its members share: give --heads"
+        )
+    return [Rival(heads, readings), *(Rival(*_of_file(path, family)) for path in paths)]

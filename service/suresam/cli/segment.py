@@ -226,6 +226,7 @@ def _draw(request: SegmentRequest, result: Result, path: Path) -> None:
         prompt.box,
         [f"{i}  predicted IoU {mask.predicted_iou:.2f}" for i, mask in enumerate(result.masks)],
         result.best or 0,
+        None if result.advice is None else result.advice.point,
     )
     try:
         overlay.save(path)

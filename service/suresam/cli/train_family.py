@@ -31,6 +31,9 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--evaluate", action="append", default=[], metavar="DATASET", dest="datasets",
         help="measure on these annotated pictures too (see `suresam evaluate segmenter "
         "--help`); may be given several times")  # fmt: skip
+    add("--refit", metavar="DATASET",
+        help="also fit a calibration to these annotated pictures, and tell how it does on those "
+        "of --evaluate beside the one of scenes")  # fmt: skip
     add("--seed", type=int, default=0, help="0 to 999; the second member uses the next (default 0)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, default=1, metavar="N",
@@ -55,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
             card=options.card or options.out / f"{stem}.md",
             state=options.state or Path("runs") / f"family-{stem}",
             datasets=tuple(options.datasets),
+            refit=options.refit,
             seed=options.seed,
             device=options.device,
             threads=options.threads,

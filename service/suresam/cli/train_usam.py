@@ -18,6 +18,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         description="Ask every member of a family about annotated pictures (clicks, corrections, "
         "boxes, mask inputs), then teach heads to tell from the decoder's tokens how good each "
         "mask is and what would make it better. Use pictures that the members did not learn from. "
+        "A search takes as many pictures again as are held out to judge its trials by, and lets "
+        "the final heads learn from them; those held out decide nothing. "
         "SIGTERM and Ctrl-C save and exit 0; the same command goes on.",
     )
     add = parser.add_argument
@@ -33,7 +35,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--out", required=True, type=Path, metavar="FILE.safetensors",
         help="head file to write; a manifest that names it as its `heads` uses it")  # fmt: skip
     add("--state", type=Path, metavar="DIR",
-        help="folder of observations, which are kept and used again, log and report (default "
+        help="folder of observations and trials, which are kept and used again, log and report "
+        "(default "
         "runs/NAME of --out)")  # fmt: skip
     add("--pictures", type=int, metavar="N", help="most pictures of each data set (default: all)")
     add("--per-image", type=int, metavar="N",
@@ -45,8 +48,15 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--learning-rate", type=float, default=1e-3, metavar="X", help="of AdamW (default 0.001)")
     add("--hidden", type=int, metavar="N",
         help="width of the hidden layers (default: that of the input, as published)")  # fmt: skip
+    add("--tokens", choices=("both", "iou", "mask"), default="both",
+        help="what heads see of the decoder: its IoU token and that of the mask, or one of the two "
+        "alone, to find out what each is worth (default both)")  # fmt: skip
+    add("--search", type=int, metavar="N",
+        help="try N settings (learning rate 0.0001 to 0.1, weight decay, 5 to 80 epochs, masks a "
+        "step), those of the other options first, and teach the heads with the best (default: no "
+        "search)")  # fmt: skip
     add("--seed", type=int, default=0,
-        help="of the choice of targets and prompts, of first weights and order "
+        help="of the choice of targets and prompts, of first weights, order and search "
         "(default 0)")  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), default="auto",
         help="where the models run (default: auto)")  # fmt: skip
@@ -65,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from suresam.segmentation.manifests import load_family
     from suresam.training.usam.fitting import FitOptions
     from suresam.training.usam.run import UsamOptions, train_usam
+    from suresam.training.usam.search import SearchOptions
 
     options = UsamOptions(
         out=args.out,
@@ -79,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
             learning_rate=args.learning_rate,
             seed=args.seed,
         ),
+        tokens=args.tokens,
+        search=None if args.search is None else SearchOptions(args.search),
     )
     datasets = [open_dataset(name, args.images, seeds=HEAD_SEEDS) for name in args.dataset]
     models_dir = chosen_models_dir(args)

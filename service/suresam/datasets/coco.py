@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as pycoco
-
-from suresam.datasets.dataset import Example, Mask
-from suresam.datasets.lazy_masks import LazyMasks
+from suresam.datasets.dataset import Example
+from suresam.datasets.lazy_masks import rle_masks
 from suresam.datasets.pictures import read_picture
-from suresam.domain import Rle
+from suresam.datasets.segmentations import is_empty, require_size, segmentation_rle
 from suresam.errors import ConfigurationError
-from suresam.masks.rle import decode_rle
-
-_LEAST_POLYGON = 6
-"""Numbers in a polygon of three corners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +62,11 @@ class Coco:
             place = f"{self.file}: annotation {annotation} of {picture.image_id}"
             if isinstance(segmentation, list):  # run lengths have a size of their own
                 given = zip(picture.size, (height, width), strict=True)
-                _require_size(tuple(a or b for a, b in given), height, width, place)
-            rle = _rle(segmentation, height, width, place)
-            if _decoded(rle, place).any():
+                require_size(tuple(a or b for a, b in given), height, width, place)
+            rle = segmentation_rle(segmentation, height, width, place)
+            if not is_empty(rle, place):
                 rles.append(rle)
-        return Example(picture.image_id, image, LazyMasks(len(rles), lambda i: decode_rle(rles[i])))
+        return Example(picture.image_id, image, rle_masks(rles))
 
 
 def open_coco(file: Path, images: Path | None = None) -> Coco:
@@ -135,61 +129,3 @@ def _find(name: str, folders: Sequence[Path], file: Path) -> Path:
     raise ConfigurationError(
         f"{file}: no picture {name} in {where}; `--images DIR` names another folder"
     )
-
-
-def _rle(segmentation: Any, height: int, width: int, place: str) -> Rle:
-    """Compressed run lengths of one annotation, on a picture of that size.
-
-    Raises:
-        ConfigurationError: another form, or another picture's size.
-    """
-    if isinstance(segmentation, list):
-        for polygon in segmentation:
-            # pycocotools would take four numbers for a box.
-            if not _is_polygon(polygon):
-                raise ConfigurationError(
-                    f"{place}: a polygon needs an even number of coordinates, at least "
-                    f"{_LEAST_POLYGON}"
-                )
-        runs = pycoco.merge(pycoco.frPyObjects(segmentation, height, width))
-        return Rle((height, width), runs["counts"].decode("ascii"))
-    size = segmentation.get("size") if isinstance(segmentation, dict) else None
-    counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
-    if size is None or not isinstance(counts, list | str):
-        raise ConfigurationError(f"{place}: the segmentation is neither polygons nor run lengths")
-    _require_size(size, height, width, place)
-    if isinstance(counts, list):
-        if not all(isinstance(run, int) and run >= 0 for run in counts):
-            raise ConfigurationError(f"{place}: run lengths must be whole numbers, at least 0")
-        runs = pycoco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-        counts = runs["counts"].decode("ascii")
-    return Rle((height, width), counts)
-
-
-def _require_size(size: Any, height: int, width: int, place: str) -> None:
-    if not isinstance(size, list | tuple) or list(size) != [height, width]:
-        given = f"{size[1]} x {size[0]}" if _is_pair(size) else str(size)
-        raise ConfigurationError(
-            f"{place}: it is for a picture of {given} pixels, the picture as displayed (EXIF "
-            f"orientation applied) has {width} x {height}"
-        )
-
-
-def _is_pair(size: Any) -> bool:
-    return isinstance(size, list | tuple) and len(size) == 2
-
-
-def _is_polygon(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) >= _LEAST_POLYGON
-        and len(value) % 2 == 0
-        and all(isinstance(number, int | float) for number in value)
-    )
-
-
-def _decoded(rle: Rle, place: str) -> Mask:
-    try:
-        return decode_rle(rle)
-    except ValueError as error:
-        raise ConfigurationError(f"{place}: {error}") from error

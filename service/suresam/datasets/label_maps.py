@@ -35,17 +35,12 @@ class LabelMaps:
     its own, all with the image id of their picture.
 
     Attributes:
-        folder: that holds both.
+        name: what reports call them, such as "bsds500/val".
         entries: for every example the image id, the picture's file and the map's, in order.
     """
 
-    folder: Path
+    name: str
     entries: tuple[tuple[str, Path, Path], ...]
-
-    @property
-    def name(self) -> str:
-        """The folder's name and its parent's, such as "bsds500/val"."""
-        return "/".join(self.folder.resolve().parts[-2:])
 
     @property
     def image_ids(self) -> Sequence[str]:
@@ -57,16 +52,35 @@ class LabelMaps:
 
     def __getitem__(self, index: int) -> Example:
         """Read a picture and one annotator's map of it."""
-        image_id, picture, segments = self.entries[index]
-        image, labels = read_picture(picture), read_labels(segments)
-        if labels.shape != image.shape[:2]:
-            raise ConfigurationError(
-                f"{segments} is {labels.shape[1]} x {labels.shape[0]} pixels, "
-                f"{picture} as displayed {image.shape[1]} x {image.shape[0]}"
-            )
-        values = np.unique(labels)
-        values = values[values != UNLABELLED]
-        return Example(image_id, image, LazyMasks(len(values), lambda i: labels == values[i]))
+        return read_labelled(*self.entries[index])
+
+
+def read_labelled(image_id: str, picture: Path, segments: Path) -> Example:
+    """A picture with a mask for every label of its map but 0, in the order of the labels.
+
+    Raises:
+        ConfigurationError: one of the files is missing or damaged, or their sizes differ.
+    """
+    image, labels = read_picture(picture), read_labels(segments)
+    require_same_size(segments, labels, picture, image)
+    values = np.unique(labels)
+    values = values[values != UNLABELLED]
+    return Example(image_id, image, LazyMasks(len(values), lambda i: labels == values[i]))
+
+
+def require_same_size(
+    segments: Path, labels: NDArray[np.integer], picture: Path, image: NDArray[np.uint8]
+) -> None:
+    """Check that a map covers its picture as displayed.
+
+    Raises:
+        ConfigurationError: it does not; the message names both files and sizes.
+    """
+    if labels.shape != image.shape[:2]:
+        raise ConfigurationError(
+            f"{segments} is {labels.shape[1]} x {labels.shape[0]} pixels, "
+            f"{picture} as displayed {image.shape[1]} x {image.shape[0]}"
+        )
 
 
 def read_labels(path: Path) -> NDArray[np.integer]:
@@ -120,7 +134,7 @@ def open_label_maps(folder: Path) -> LabelMaps:
             f"{folder} has no masks: {folder / SEGMENTS} needs ID.png or ID_K.png"
         )
     return LabelMaps(
-        folder,
+        "/".join(folder.resolve().parts[-2:]),
         tuple(
             (image_id, pictures[image_id], path)
             for image_id in sorted(maps)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import overload
 
 from suresam.datasets.dataset import Mask
+from suresam.domain import Rle
+from suresam.masks.rle import decode_rle
 
 
 class LazyMasks(Sequence[Mask]):
@@ -30,3 +32,8 @@ class LazyMasks(Sequence[Mask]):
             chosen = self._indices[index]
             return LazyMasks(len(chosen), lambda i: self._make(chosen[i]))
         return self._make(self._indices[index])
+
+
+def rle_masks(rles: Sequence[Rle]) -> LazyMasks:
+    """Masks that are kept as run lengths, which are sound."""
+    return LazyMasks(len(rles), lambda i: decode_rle(rles[i]))

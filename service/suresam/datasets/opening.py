@@ -5,18 +5,32 @@ from pathlib import Path
 
 from suresam.datasets.coco import open_coco
 from suresam.datasets.dataset import Dataset
+from suresam.datasets.frames import Frames
 from suresam.datasets.label_maps import IMAGES, SEGMENTS, is_label_maps, open_label_maps
+from suresam.datasets.layouts import TITLES, recognise
 from suresam.errors import ConfigurationError
 
 _SCENES = re.compile(r"scenes(?::(?P<number>.*))?")
+_MOST = 10**6
+_KNOWN = f"{', '.join(TITLES[:-1])} or {TITLES[-1]}"
 
 
 def open_dataset(text: str, images: Path | None = None, *, seeds: range | None = None) -> Dataset:
     """Open a data set by name or path.
 
     Args:
-        text: `scenes` or `scenes:N` for N procedural scenes, a folder with `images/` and
-            `segments/`, or a COCO `.json` file.
+        text: one of
+
+            - `scenes` or `scenes:N` for N procedural scenes,
+            - a folder with `images/` and `segments/`,
+            - a COCO `.json` file,
+            - `DIR:SPLIT` for a split of ADE20K, DAVIS 2017, MOSE or SA-V in a folder as it was
+              published: `ADEChallengeData2016:validation`, `DAVIS:val` (`DAVIS:480p/val` where
+              both resolutions are there), `MOSE:train`, `SA-V:sav_val`. `:SPLIT` can be left out
+              where there is one, and a split that is a folder can be named itself
+              (`MOSE/valid`, `SA-V/sav_val`, `SA-V/sav_train/sav_000`),
+            - `DIR:SPLIT:N` or `DIR:N` for N frames at most of every video, evenly spread, instead
+              of all that are annotated.
         images: folder of the pictures of a COCO file, if it is not the file's own.
         seeds: of scenes; those that figures are published of, unless told otherwise.
 
@@ -36,10 +50,7 @@ def open_dataset(text: str, images: Path | None = None, *, seeds: range | None =
         return open_coco(path, images)
     if path.is_dir():
         return _folder(path)
-    raise ConfigurationError(
-        f"no data set {text}: it is neither `scenes[:N]`, a folder with {IMAGES}/ and {SEGMENTS}/, "
-        f"nor a COCO .json file"
-    )
+    return _split(text)
 
 
 def _scenes(number: str | None, seeds: range | None) -> Dataset:
@@ -50,19 +61,71 @@ def _scenes(number: str | None, seeds: range | None) -> Dataset:
     seeds = TEST_SEEDS if seeds is None else seeds
     if number is None:
         return Scenes(NUM_SCENES, SCENE_SIZE, seeds)
-    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 10**6):
-        raise ConfigurationError(f"scenes:{number}: N must be a whole number from 1 to 1000000")
-    return Scenes(int(number), SCENE_SIZE, seeds)
+    return Scenes(_count(number, f"scenes:{number}"), SCENE_SIZE, seeds)
+
+
+def _count(number: str, text: str) -> int:
+    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= _MOST):
+        raise ConfigurationError(f"{text}: N must be a whole number from 1 to {_MOST}")
+    return int(number)
 
 
 def _folder(path: Path) -> Dataset:
     if is_label_maps(path):
         return open_label_maps(path)
+    if collection := recognise(path):
+        return collection.open(None)
     inner = [str(child) for child in sorted(path.iterdir()) if is_label_maps(child)]
     if inner:
         raise ConfigurationError(f"{path} holds several data sets; choose {' or '.join(inner)}")
-    files = sorted(str(file) for file in path.glob("*.json"))
-    remedy = f"; is it {' or '.join(files)} that you mean?" if files else ""
     raise ConfigurationError(
-        f"{path} is no data set: it has no folders {IMAGES}/ and {SEGMENTS}/{remedy}"
+        f"{path} is no data set: it has no folders {IMAGES}/ and {SEGMENTS}/, and is not laid out "
+        f"as {_KNOWN}{_remedy(path)}"
     )
+
+
+def _remedy(path: Path) -> str:
+    found = sorted(str(file) for file in path.glob("*.json"))
+    for child in sorted(path.iterdir()):
+        if child.is_dir() and (collection := recognise(child)):
+            found.append(collection.choices)
+    return f"; is it {' or '.join(found)} that you mean?" if found else ""
+
+
+def _split(text: str) -> Dataset:
+    """Open `DIR:SPLIT`, `DIR:SPLIT:N` or `DIR:N`."""
+    place, colon, number = text.rpartition(":")
+    has_number = bool(colon) and re.fullmatch(r"-?\d+", number) is not None
+    most = _count(number, text) if has_number else None
+    name = place if has_number else text
+    split = None
+    if not Path(name).is_dir():
+        name, _, split = name.rpartition(":")
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        raise ConfigurationError(_missing(text))
+    collection = recognise(folder)
+    if collection is None:
+        raise ConfigurationError(
+            f"no data set {text}: {folder} has no splits or videos, it is not laid out as {_KNOWN}"
+        )
+    dataset = collection.open(split)
+    if most is None:
+        return dataset
+    if not isinstance(dataset, Frames):
+        raise ConfigurationError(
+            f"{text}: N frames can be taken of videos, and {collection.title} has pictures"
+        )
+    return dataset.thinned(most)
+
+
+def _missing(text: str) -> str:
+    message = (
+        f"no data set {text}: it is neither `scenes[:N]`, a folder with {IMAGES}/ and {SEGMENTS}/, "
+        f"a COCO .json file, nor `DIR:SPLIT[:N]` with the folder of {_KNOWN}"
+    )
+    # A split that has no folder is easily written as if it had one.
+    parent = Path(text).parent
+    if parent.is_dir() and (collection := recognise(parent)):
+        message += f"; is it {collection.choices} that you mean?"
+    return message

@@ -84,14 +84,14 @@ class Figures:
 
 
 def compute_figures(measured: Measurements, seed: int = 0) -> Figures:
-    """Means over targets, and intervals by resampling images.
+    """Means over targets, and intervals by resampling images; frames of a video go together.
 
     Args:
         measured: at least one target.
         seed: of the resampling.
     """
     shares = np.array([target.share for target in measured.targets])
-    images = np.array(measured.image_ids)
+    images = np.array(measured.origins)
     rows: list[Figure] = []
     for size, (low, high) in {ALL: (0.0, np.inf), **SIZES}.items():
         within = (shares >= low) & (shares < high)

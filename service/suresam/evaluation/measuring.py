@@ -60,6 +60,7 @@ class TargetRecord:
         share: part of the picture that it covers.
         click: pixel x, y of the first click.
         box: tight, x1, y1, x2, y2 in pixels.
+        origin: of the picture, as `datasets.origins` tells it; None for the picture itself.
     """
 
     image_id: str
@@ -68,6 +69,7 @@ class TargetRecord:
     share: float
     click: tuple[int, int]
     box: tuple[float, float, float, float]
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class Measurements:
     def image_ids(self) -> list[str]:
         """The image of every target."""
         return [target.image_id for target in self.targets]
+
+    @property
+    def origins(self) -> list[str]:
+        """What is resampled: the image of every target, or the video that it is of."""
+        return [target.origin or target.image_id for target in self.targets]
 
 
 def measure(

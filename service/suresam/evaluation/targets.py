@@ -2,12 +2,12 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.datasets import Dataset, Example, Mask
+from suresam.datasets import Dataset, Example, Mask, origins
 from suresam.datasets.procedural import Scenes
 from suresam.errors import ConfigurationError
 
@@ -103,11 +103,13 @@ class Picture:
         image_id: as the data set names it.
         image: (H, W, 3) uint8 RGB.
         targets: in the data set's order.
+        origin: as `datasets.origins` tells it; None for the picture itself.
     """
 
     image_id: str
     image: NDArray[np.uint8]
     targets: tuple[Target, ...]
+    origin: str | None = None
 
 
 def chosen_pictures(dataset: Dataset, choice: TargetChoice) -> Iterator[Picture]:
@@ -151,9 +153,14 @@ class PictureDeck:
             self._examples.setdefault(image_id, []).append(index)
         order = np.random.default_rng(choice.seed).permutation(sorted(self._examples))
         self._order = [str(image_id) for image_id in order[: choice.num_images]]
+        self._origins = origins(dataset)
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def origins(self) -> list[str]:
+        """Of every picture, as `datasets.origins` tells it."""
+        return [self._origins[image_id] for image_id in self._order]
 
     def draw(self, number: int, at_most: int | None = None) -> Picture | None:
         """One picture with its targets; None if it has none of the wanted size.
@@ -167,7 +174,8 @@ class PictureDeck:
         """
         image_id, per_image = self._order[number], self._choice.per_image
         most = per_image if at_most is None else min(per_image, at_most)
-        return _draw(self._dataset, image_id, self._examples[image_id], self._choice, most)
+        picture = _draw(self._dataset, image_id, self._examples[image_id], self._choice, most)
+        return None if picture is None else replace(picture, origin=self._origins[image_id])
 
 
 def _draw(

@@ -31,12 +31,14 @@ def draw_overlay(
     box: Box | None = None,
     captions: Sequence[str] = (),
     best: int = 0,
+    advised: Point | None = None,
 ) -> Image.Image:
     """Draw candidates, clicks and box.
 
     The best mask is filled and outlined, the others are outlines in colours of their own; a
-    foreground click is a green plus, a background click a red minus. An image whose longer side is
-    under 640 pixels is enlarged by a whole factor, so that lines and letters stay small beside it.
+    foreground click is a green plus, a background click a red minus, an advised one an empty ring.
+    An image whose longer side is under 640 pixels is enlarged by a whole factor, so that lines and
+    letters stay small beside it.
 
     Args:
         image: (H, W, 3) RGB uint8.
@@ -46,6 +48,7 @@ def draw_overlay(
         box: a box prompt in pixels of the image.
         captions: one for each mask, shown in the legend; none for no legend.
         best: index of the filled mask.
+        advised: the click that the service asks for, in pixels of the image, or None.
     """
     scale = max(1, _MIN_SIDE // max(image.shape[:2]))
     canvas = _enlarge(image, scale, cv2.INTER_CUBIC)
@@ -65,6 +68,10 @@ def draw_overlay(
             cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, width, cv2.LINE_AA)
     for point, label in zip(points, labels, strict=True):
         _click(canvas, point, label == 1, scale, 4 * line)
+    if advised is not None:
+        centre = (round(scale * advised.x), round(scale * advised.y))
+        for colour, width in ((_DARK, line + 4), (_WHITE, line + 1)):
+            cv2.circle(canvas, centre, 4 * line, colour, width, cv2.LINE_AA)
     picture = Image.fromarray(canvas)
     if captions:
         entries = [(caption, colours[i], i == best) for i, caption in enumerate(captions)]

@@ -216,6 +216,7 @@ class Router:
                         expected_gain=None,
                         cost={**reply.marginal_cost_ms, "spent": spent_ms},
                     ),
+                    advice=None if isinstance(prediction, ResultError) else prediction.advice,
                     error=error,
                 )
             )

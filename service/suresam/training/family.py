@@ -22,7 +22,8 @@ from suresam.machine import describe_machine
 from suresam.segmentation.manifests import ModelManifest, load_family, write_manifest
 from suresam.segmentation.sam2 import choose_device
 from suresam.segmentation.weights import file_sha256
-from suresam.training.family_heads import HeadResults, calibrate_heads, judge_heads, teach_heads
+from suresam.training.family_heads import FOLDER, calibrate_heads, teach_heads
+from suresam.training.family_judging import HeadResults, Judged, judge_uncertainty
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
 from suresam.training.model_card import card_text
 from suresam.training.pool import training_seed
@@ -31,7 +32,7 @@ from suresam.training.segmenter import REPORT_FILE, SegmenterOptions, train_segm
 from suresam.training.state import has_state
 from suresam.training.stopping import Stopped, StopRequests
 from suresam.uncertainty.calibration import calibration_file, write_calibration
-from suresam.uncertainty.member_heads import head_file, load_member_heads
+from suresam.uncertainty.member_heads import head_file, load_member_heads, read_head_file
 
 SCENES = "scenes"
 """Held-out scenes, which every family is measured on."""
@@ -50,6 +51,7 @@ class FamilyOptions:
         card: Markdown file; its text outside the marked part is kept.
         state: folder of everything that is not finished.
         datasets: annotated photographs to measure on besides scenes.
+        refit: photographs like those, from which another calibration is made for comparison.
         seed: 0 to 999; member number i uses `seed + i`.
         device: "auto", "cpu" or "cuda".
         threads: as for one segmenter.
@@ -63,6 +65,7 @@ class FamilyOptions:
     card: Path
     state: Path
     datasets: tuple[str, ...] = ()
+    refit: str | None = None
     seed: int = 0
     device: str = "auto"
     threads: int = 1
@@ -166,6 +169,8 @@ def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
         raise ConfigurationError(f"members of {plan.name} differ in d_model: {sorted(widths)}")
     for number in range(len(recipes)):
         training_seed(options.seed + number)
+    if options.refit is not None:
+        open_dataset(options.refit)
     names = [dataset.name for dataset in map(open_dataset, (SCENES, *options.datasets))]
     if len(set(names)) < len(names):
         raise ConfigurationError(f"two data sets have one name: {', '.join(names)}")
@@ -277,13 +282,15 @@ def _judge(
     """Calibrate and judge the heads that were taught."""
     if plan.heads is None or heads is None:
         return None
-    names = (f"scenes:{plan.heads.judged_scenes}", *options.datasets)
     state, seed, threads = options.state, options.seed, options.threads
     calibration, figures = calibrate_heads(
         plan.heads, heads, contestants, state, seed, threads, stream
     )
-    targets = options.targets
-    reports = judge_heads(heads, calibration, contestants, names, state, targets, threads, stream)
+    judged = Judged(
+        contestants, read_head_file(heads), calibration, state / FOLDER, threads, stream
+    )
+    scenes, targets = plan.heads.judged_scenes, options.targets
+    reports = judge_uncertainty(judged, scenes, options.datasets, targets, options.refit)
     return HeadResults(calibration, figures, reports)
 
 

@@ -1,45 +1,27 @@
-"""Uncertainty heads of a family: taught, calibrated and judged once its members are trained."""
+"""Uncertainty heads of a family: taught and calibrated once its members are trained."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from suresam.datasets import Dataset, open_dataset
-from suresam.datasets.procedural import Scenes
 from suresam.evaluation.calibration.judging import Figures
 from suresam.evaluation.calibration.run import calibrate
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.targets import usual_choice
-from suresam.evaluation.usam.run import REPORT, evaluate_usam
 from suresam.scenes.scene import CALIBRATION_SEEDS, HEAD_SEEDS
 from suresam.segmentation.weights import file_sha256
 from suresam.training.family_plan import HeadsPlan
 from suresam.training.usam.fitting import FitOptions
 from suresam.training.usam.run import REPORT_FILE, UsamOptions, train_usam
 from suresam.uncertainty.calibration import Calibration
-from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import load_heads
 from suresam.uncertainty.member_heads import head_file, read_head_file
 
 FOLDER = "uncertainty"
 """In a family's state folder: observations, logs and reports of its heads."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeadResults:
-    """What was found out about a family's heads.
-
-    Attributes:
-        calibration: of them.
-        figures: of the calibration, on the half of its scenes that was not fitted.
-        reports: of `suresam evaluate usam`, the one on scenes first.
-    """
-
-    calibration: Calibration
-    figures: Figures
-    reports: Sequence[dict[str, Any]]
 
 
 def teach_heads(
@@ -119,45 +101,3 @@ def calibrate_heads(
     return calibrate(
         plan.calibration, members, read_head_file(path), scenes, choice, folder, stream, threads
     )
-
-
-def judge_heads(
-    path: Path,
-    calibration: Calibration,
-    members: Sequence[Contestant],
-    datasets: Sequence[str],
-    state: Path,
-    targets: int,
-    threads: int,
-    stream: TextIO,
-) -> list[dict[str, Any]]:
-    """The tables of `suresam evaluate usam` on every data set, as its reports have them.
-
-    The calibration is judged on everything but scenes, which it was fitted to.
-
-    Args:
-        path: of the head file.
-        calibration: of these heads.
-        members: of the family, cheapest first.
-        datasets: names, as `open_dataset` takes them.
-        state: of the family.
-        targets: about how many are asked for of a data set that is not scenes.
-        threads: processes that observe.
-        stream: where progress is told.
-    """
-    heads = load_heads(path)
-    names = [member.manifest.name for member in members]
-    reports = []
-    for name in datasets:
-        dataset = open_dataset(name)
-        folder = state / FOLDER / dataset.name
-        choice = usual_choice(dataset, num_targets=None)
-        followed = None
-        if not isinstance(dataset, Scenes):
-            choice = replace(choice, num_images=max(2, targets // choice.per_image))
-            followed = calibration
-        readings = [HeadReading(heads.info, member, names[-1], followed) for member in names]
-        print(f"judging {path.stem} on {dataset.name}", file=stream)
-        evaluate_usam(members, heads, readings, dataset, choice, folder, stream, threads=threads)
-        reports.append(json.loads((folder / REPORT).read_text()))
-    return reports

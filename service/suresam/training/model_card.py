@@ -1,15 +1,14 @@
 """The model card of a family: what it was made of and how good it is, as Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from suresam.evaluation.calibration.judging import MEASURES as CALIBRATION_MEASURES
-from suresam.evaluation.usam.cases import MEASURES
 from suresam.segmentation.manifests import ModelManifest
-from suresam.training.family_heads import HeadResults
+from suresam.training.card_table import table, told
+from suresam.training.family_judging import HeadResults
 from suresam.training.family_plan import FamilyPlan
+from suresam.training.uncertainty_card import uncertainty_lines
 
 BEGIN = "<!-- written by `suresam train family`: begin -->"
 END = "<!-- written by `suresam train family`: end -->"
@@ -69,16 +68,12 @@ def _lines(
     yield ""
     yield "## How it was trained"
     yield ""
-    yield from _table(["", *names], _training_rows(manifests))
+    yield from table(["", *names], _training_rows(manifests))
     for report in reports:
         yield ""
         yield from _report_lines(report, names)
     if heads is not None:
-        yield ""
-        yield from _calibration_lines(heads)
-        for judgement in heads.reports:
-            yield ""
-            yield from _judgement_lines(judgement)
+        yield from uncertainty_lines(heads)
 
 
 def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
@@ -121,93 +116,34 @@ def _report_lines(report: Report, names: Sequence[str]) -> Iterable[str]:
         **{name: report["models"][name]["figures"] for name in names},
         **{pair: report["differences"][pair]["figures"] for pair in pairs},
     }
-    yield from _table(
+    yield from table(
         ["mean IoU", *columns],
         (
             [report["words"][question],
-             *(_interval(figures[question]["iou"]["all"]) for figures in columns.values())]
+             *(told(figures[question]["iou"]["all"]) for figures in columns.values())]
             for question in _SHOWN
         ),
     )  # fmt: skip
     yield ""
-    yield from _table(
+    yield from table(
         ["one click, highest predicted IoU", *names],
         (
-            [title, *(_interval(report["models"][name]["figures"]["click_top"][measure]["all"])
+            [title, *(told(report["models"][name]["figures"]["click_top"][measure]["all"])
                       for name in names)]
             for measure, title in _AGREEMENT.items()
         ),
     )  # fmt: skip
     yield ""
-    yield from _table(["cost, times the first member's", *pairs], _cost_rows(report, pairs))
+    yield from table(["cost, times the first member's", *pairs], _cost_rows(report, pairs))
     if report["baselines"]:
         yield ""
-        yield from _table(
+        yield from table(
             ["baseline (settings chosen on these very targets)", "mean IoU"],
             (
-                [report["words"][name], _interval(baseline["figures"]["iou"]["all"])]
+                [report["words"][name], told(baseline["figures"]["iou"]["all"])]
                 for name, baseline in report["baselines"].items()
             ),
         )
-
-
-def _calibration_lines(heads: HeadResults) -> Iterable[str]:
-    calibration = heads.calibration
-    yield f"## Calibration {calibration.name}"
-    yield ""
-    yield (
-        f"Fitted on {calibration.dataset}, drawn for this purpose. Figures of one that was fitted "
-        f"on half of these scenes, on the other half, over all masks of all kinds of prompts. The "
-        f"interval is to hold {100 * calibration.level:g} % of them."
-    )
-    yield ""
-    yield from _table(["", *heads.figures], _measure_rows(heads.figures))
-
-
-def _measure_rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterable[list[str]]:
-    """Estimates, or what a report has of them."""
-    for name, words in CALIBRATION_MEASURES.items():
-        cells = (member[name] for member in figures.values())
-        yield [words, *(_interval(c if isinstance(c, Mapping) else asdict(c)) for c in cells)]
-
-
-def _judgement_lines(report: Report) -> Iterable[str]:
-    """The tables as a service can know them; a column for each table and member."""
-    rows = [row for row in report["tables"] if row["view"] == "known"]
-    columns = list(dict.fromkeys((row["table"], row["member"]) for row in rows))
-    cells = {(r["table"], r["member"], r["measure"], r["against"]): r for r in rows}
-    targets = report["targets"]
-    yield f"## Uncertainty on {report['dataset']}"
-    yield ""
-    yield (
-        f"{targets['clicks']:,} centre clicks on {targets['pictures']:,} pictures. Which of them "
-        f"would the large member, seven more clicks, or the best of the three masks improve? "
-        f"Relative area under the supervision curve in %, 50 by chance and 100 at best, as a "
-        f"service can know it: for the mask of highest predicted IoU."
-    )
-    yield ""
-    kinds = list(dict.fromkeys((row["measure"], row["against"]) for row in rows))
-    yield from _table(
-        ["", *(f"{table}, {member}" for table, member in columns)],
-        (
-            [MEASURES[measure] + ("" if against is None else f" - {MEASURES[against]}"),
-             *(_percent(cells.get((*column, measure, against))) for column in columns)]
-            for measure, against in kinds
-        ),
-    )  # fmt: skip
-    if report["calibration"]:
-        yield ""
-        yield "Calibration, over all masks of all kinds of prompts:"
-        yield ""
-        yield from _table(["", *report["calibration"]], _measure_rows(report["calibration"]))
-
-
-def _percent(estimate: Report | None) -> str:
-    if estimate is None or estimate["value"] is None:
-        return "-"
-    numbers = [estimate[name] for name in ("value", "low", "high")]
-    value, low, high = ("-" if n is None else f"{100 * n:.1f}" for n in numbers)
-    return f"{value} [{low}, {high}]"
 
 
 def _cost_rows(report: Report, pairs: Sequence[str]) -> Iterable[list[str]]:
@@ -215,18 +151,3 @@ def _cost_rows(report: Report, pairs: Sequence[str]) -> Iterable[list[str]]:
     for name, title in (("encode_ms", "encode, time"), ("encode_gflops", "encode, arithmetic"),
                         ("decode_ms", "decode, time")):  # fmt: skip
         yield [title, *(f"{ratio[name]:.1f}" for ratio in ratios)]
-
-
-def _interval(estimate: Report) -> str:
-    if estimate["value"] is None:
-        return "-"
-    if estimate["low"] is None:  # a single picture
-        return f"{estimate['value']:.3f}"
-    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
-    yield "| " + " | ".join(heading) + " |"
-    yield "|" + "---|" * len(heading)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"

@@ -1,6 +1,6 @@
 """A user's own pictures as a source of pool entries, some of them held out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from suresam.datasets import Dataset, Example, open_dataset
+from suresam.datasets import Dataset, Example, open_dataset, origins
 from suresam.errors import ConfigurationError
 from suresam.training.arrangement import MAX_LEAVES, arrange
 from suresam.training.pool import PoolEntry
@@ -152,11 +152,11 @@ def open_user_data(
 ) -> UserData:
     """Open a user's data sets and hold some of their pictures out.
 
-    All annotations that a data set has of a picture go the same way. Two data sets over the same
-    photographs are split apart from each other: join them first.
+    All annotations that a data set has of a picture go the same way, and all frames of a video.
+    Two data sets over the same photographs are split apart from each other: join them first.
 
     Args:
-        paths: different folders of label maps and COCO `.json` files.
+        paths: different data sets other than scenes, as `open_dataset` takes them.
         images: folder of the pictures of the COCO file, of which there must then be one.
         size: side in pixels of the entries.
         hold_out: share of the pictures of each data set, in [0, 1); unless it is 0 at least one
@@ -175,13 +175,17 @@ def open_user_data(
     sources: list[PictureSource] = []
     places: list[tuple[Dataset, int, str]] = []
     for number, path in enumerate(paths):
-        if not path.exists():
+        if not path.exists() and (":" not in path.name or path.name.startswith("scenes:")):
             # Scenes have names of their own there, and those are the ones that figures come from.
-            raise ConfigurationError(f"no data at {path}: --data takes a folder or a .json file")
+            raise ConfigurationError(
+                f"no data at {path}: --data takes a folder, a split of one as DIR:SPLIT, or a "
+                f".json file"
+            )
         folder = images if path.suffix.lower() == ".json" else None
         dataset = open_dataset(str(path.resolve()), folder)
         ids = list(dataset.image_ids)
-        chosen = _held_out_ids(ids, hold_out, np.random.default_rng([seed, _SPLIT, number]))
+        rng = np.random.default_rng([seed, _SPLIT, number])
+        chosen = _held_out_ids(origins(dataset), hold_out, rng)
         of_image: dict[str, list[int]] = {image_id: [] for image_id in chosen}
         for index, image_id in enumerate(ids):
             if image_id in of_image:
@@ -199,9 +203,13 @@ def open_user_data(
     return UserData(tuple(sources), HeldOutPictures(tuple(places)))
 
 
-def _held_out_ids(ids: Sequence[str], share: float, rng: np.random.Generator) -> list[str]:
-    pictures = sorted(set(ids))
-    if share == 0 or len(pictures) < 2:
+def _held_out_ids(origin: Mapping[str, str], share: float, rng: np.random.Generator) -> list[str]:
+    """Image ids in random order; those of one origin go together."""
+    images: dict[str, list[str]] = {}
+    for image_id in sorted(origin):
+        images.setdefault(origin[image_id], []).append(image_id)
+    known = sorted(images)
+    if share == 0 or len(known) < 2:
         return []
-    count = min(max(1, round(share * len(pictures))), len(pictures) - 1)
-    return [pictures[k] for k in rng.permutation(len(pictures))[:count]]
+    count = min(max(1, round(share * len(known))), len(known) - 1)
+    return [image for k in rng.permutation(len(known))[:count] for image in images[known[k]]]

@@ -92,7 +92,8 @@ class MemberCalibration:
         weights: of each score in the combined one; heads by name, `predicted_iou`, `entropy`.
         expected: from the combined score to the expected IoU.
         interval: round it.
-        gaps: by field of an answer; a gap that is missing is not told.
+        gaps: expected gains by name: the gaps of an answer, and what an advised click adds; one
+            that is missing is not told.
     """
 
     weights: dict[str, float]

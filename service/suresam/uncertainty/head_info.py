@@ -19,6 +19,10 @@ Targets = Literal["best_mask", "every_mask"]
 """What the heads of a mask learned: how good the best of the three masks is and what would make it
 better, as published; or the same of the very mask that they read."""
 
+Tokens = Literal["both", "iou", "mask"]
+"""Which tokens heads read. Those of one token have weights of zero where the other one comes in, so
+that all are read alike."""
+
 DENSE_PROMPT, UNSUPERVISED = "iou_dense_prompt", "iou_unsupervised"
 MODEL_GAP, PROMPT_GAP, TASK_GAP = GAPS = "model_gap", "prompt_gap", "task_gap"
 """Heads that every set has, beside one IoU head for each model."""
@@ -37,6 +41,7 @@ class HeadInfo:
         source, licence: where the heads come from and under what terms.
         trained_on: SHA-256 of the weights that they were trained on, by checkpoint; empty where
             nobody noted it.
+        tokens: see `Tokens`; files from before this field say nothing, and mean both.
 
     Raises:
         CheckpointError: no model, or one IoU head for two of them.
@@ -49,6 +54,7 @@ class HeadInfo:
     source: str
     licence: str
     trained_on: dict[str, str] = field(default_factory=dict)
+    tokens: Tokens = "both"
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
@@ -66,7 +72,10 @@ class HeadInfo:
 
     def to_header(self) -> dict[str, str]:
         """As the metadata of a safetensors file, which are strings."""
-        return {"suresam_heads": json.dumps(asdict(self))}
+        content = asdict(self)
+        if self.tokens == "both":  # unsaid, so that the bytes of such files stay what they were
+            del content["tokens"]
+        return {"suresam_heads": json.dumps(content)}
 
     @classmethod
     def from_header(cls, header: Mapping[str, str]) -> "HeadInfo":

@@ -18,6 +18,9 @@ from suresam.uncertainty.head_info import (
     HeadInfo,
 )
 
+NEXT_CLICK = "next_click_gain"
+"""A gain that no head learned: what following an advised click adds."""
+
 DERIVED = "_derived"
 """Ends the names of gaps that are differences of IoU heads."""
 
@@ -121,16 +124,17 @@ class HeadReading:
         self, named: dict[str, float], scores: dict[str, float], is_known: bool
     ) -> HeadScores:
         gaps: dict[str, float | None] = {gap: named.get(gap) for gap in GAPS}
-        expected = interval = None
+        expected = interval = next_click_gain = None
         if (member := self.calibrated) is not None:
             expected = member.expected(member.combined(scores))
             interval = member.interval.around(expected)
-            gaps = dict.fromkeys(GAPS)
-            gaps |= {
-                gap: read.curve(scores[read.head])
-                for gap, read in member.gaps.items()
+            gains = {
+                gain: read.curve(scores[read.head])
+                for gain, read in member.gaps.items()
                 if read.head in scores
             }
+            gaps = {gap: gains.get(gap) for gap in GAPS}
+            next_click_gain = gains.get(NEXT_CLICK)
         return HeadScores(
             values=named,
             model_gap=gaps[MODEL_GAP],
@@ -140,4 +144,5 @@ class HeadReading:
             expected_iou_interval=interval,
             in_regime=is_known,
             calibration=self.calibration,
+            next_click_gain=next_click_gain,
         )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from suresam.errors import CheckpointError
 from suresam.segmentation.tensor_files import read_header, read_safetensors, write_safetensors
-from suresam.uncertainty.head_info import GAPS, HeadInfo
+from suresam.uncertainty.head_info import GAPS, HeadInfo, Tokens
 
 PARAMETERS = tuple(f"layers.{i}.{kind}" for i in range(3) for kind in ("weight", "bias"))
 """Tensors of a head, as published; a head file stacks them over the heads."""
@@ -35,7 +35,8 @@ class UsamHeads:
             (H, D, 2 C), (H, D), (H, E, D), (H, E), (H, 1, E), (H, 1); C is the decoder's width.
 
     Raises:
-        CheckpointError: weights are missing, unknown, misshapen or not finite.
+        CheckpointError: weights are missing, unknown, misshapen or not finite, or read a token
+            that the heads say they do not.
     """
 
     def __init__(self, info: HeadInfo, weights: Mapping[str, Tensor]) -> None:
@@ -87,6 +88,16 @@ class UsamHeads:
                 if i < 2:
                     values = values.relu()
             return values[..., 0].T.sigmoid() - self._offset
+
+
+def absent_columns(tokens: Tokens, width: int) -> slice:
+    """Which of the 2 C inputs of heads belong to no token that they read.
+
+    Args:
+        tokens: that they read.
+        width: C, of one token.
+    """
+    return {"both": slice(0), "iou": slice(width, None), "mask": slice(width)}[tokens]
 
 
 def first_weights(
@@ -156,3 +167,8 @@ def _check(info: HeadInfo, weights: Mapping[str, Tensor]) -> None:
             )
         if not weights[name].isfinite().all():
             raise CheckpointError(f"{name} of the heads is not finite")
+    if first[..., absent_columns(info.tokens, first.shape[2] // 2)].any():
+        raise CheckpointError(
+            f"the heads are said to read the {info.tokens} token alone, and layers.0.weight reads "
+            f"the other one, too"
+        )

@@ -60,3 +60,11 @@ def test_the_given_image_is_not_changed(image):
 
 def test_a_single_pixel_with_nothing_to_show_is_drawn():
     assert draw_overlay(np.zeros((1, 1, 3), np.uint8), []).size == (640, 640)
+
+
+def test_an_advised_click_is_an_empty_ring(image):
+    picture = np.asarray(draw_overlay(image, [], advised=Point(400, 300)))
+    assert (picture[300, 400] == 128).all(), "what lies under it stays to be seen"
+    ring = picture[300, 400 + 8]
+    assert (ring == 255).all()
+    assert np.array_equal(picture[300, 500], image[300, 500])

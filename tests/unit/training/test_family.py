@@ -10,6 +10,7 @@ from suresam import Segmenter
 from suresam.errors import CheckpointError, ConfigurationError
 from suresam.segmentation.manifests import load_family
 from suresam.training.family import FamilyOptions, train_family
+from suresam.uncertainty.advice import ACTIONS
 
 
 @pytest.fixture
@@ -71,6 +72,9 @@ def test_one_command_trains_measures_installs_and_the_result_serves(options):
     assert answer.heads[0].calibration == little.calibration == "pair-scenes"
     assert 0 <= answer.heads[0].expected_iou <= 1
     assert "| coverage of the interval |" in card
+    assert "## Calibration pair-scenes on scenes:3" in card
+    assert "| following the advice |" in card
+    assert answer.advice.action in ACTIONS
 
 
 def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_done_again(

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from suresam.errors import ConfigurationError
 from suresam.training.filling import fill_pool, num_empty
@@ -65,6 +66,22 @@ def test_pictures_are_held_out_whole_with_all_their_annotators(label_maps):
     assert [example.image_id for example in held] == list(data.held_out.image_ids)
 
 
+def test_a_split_of_a_published_data_set_is_held_out_by_its_videos(tmp_path):
+    for video in "abcde":
+        for frame in range(3):
+            for kind, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+                path = tmp_path / "MOSE" / "train" / kind / video / f"{frame:05d}.{suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pixels = halves(0, 1).astype(np.uint8)
+                Image.fromarray(pixels if suffix == "png" else np.stack([pixels] * 3, 2)).save(path)
+    path = tmp_path / "MOSE:train"
+    data = open_user_data([path], None, 32, 0.4, 0)
+    held = {image_id.split("/")[1] for image_id in data.held_out.image_ids}
+    assert len(held) == 2
+    assert len(data.held_out) == 6
+    assert len(data.sources[0]) == 9
+
+
 def test_the_same_pictures_are_held_out_for_a_seed_and_others_for_another(label_maps):
     maps = {f"p{k}": [halves(1, 2)] for k in range(20)}
     folder = label_maps(maps)
@@ -126,7 +143,7 @@ def test_held_out_pictures_can_be_reduced(label_maps):
 @pytest.mark.parametrize(
     ("path", "images", "hold_out", "message"),
     [
-        ("absent", None, 0.1, "no data at absent: --data takes a folder or a .json file"),
+        ("absent", None, 0.1, "no data at absent: --data takes a folder, a split"),
         ("scenes:5", None, 0.1, "no data at scenes:5"),  # those are the test scenes
         ("absent", Path("pictures"), 0.1, "--images needs exactly one COCO .json"),
         ("absent", None, 1.0, "--hold-out must be at least 0 and below 1, got 1"),

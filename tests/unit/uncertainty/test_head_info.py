@@ -19,6 +19,16 @@ def test_a_header_gives_back_what_was_written():
     assert HeadInfo.from_header(info.to_header() | {"format": "pt"}) == info
 
 
+def test_a_header_that_says_nothing_of_tokens_means_both_and_one_token_is_declared():
+    header = info_of().to_header()
+    assert "tokens" not in header["suresam_heads"]  # as in files from before the field
+    assert HeadInfo.from_header(header).tokens == "both"
+    one = info_of(tokens="mask")
+    assert HeadInfo.from_header(one.to_header()) == one
+    with pytest.raises(CheckpointError, match="tokens: Input should be 'both', 'iou' or 'mask'"):
+        HeadInfo.from_header(info_of(tokens="none").to_header())
+
+
 @pytest.mark.parametrize(
     "models", [{}, {"a": "iou", "b": "iou"}, {"a": "model_gap"}, {"a": "iou_unsupervised"}]
 )

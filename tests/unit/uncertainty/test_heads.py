@@ -102,6 +102,17 @@ def test_weights_that_do_not_fit_are_named(weights, message):
         UsamHeads(info_of(), weights)
 
 
+@pytest.mark.parametrize(("tokens", "absent"), [("iou", slice(2, 4)), ("mask", slice(0, 2))])
+def test_heads_of_one_token_must_not_read_the_other(tmp_path, tokens, absent):
+    weights = random_weights(7, width=2)
+    with pytest.raises(CheckpointError, match=f"said to read the {tokens} token alone"):
+        UsamHeads(info_of(tokens=tokens), weights)
+    weights["layers.0.weight"][..., absent] = 0
+    path = tmp_path / "one.safetensors"
+    save_heads(UsamHeads(info_of(tokens=tokens), weights), path)
+    assert load_heads(path).info.tokens == tokens
+
+
 def test_a_file_that_is_no_head_file_is_named(tmp_path):
     path = tmp_path / "h.safetensors"
     with pytest.raises(CheckpointError, match=r"h\.safetensors"):

@@ -38,6 +38,7 @@ def overlay_png(request: SegmentRequest, answer: SegmentResponse, limits: ImageL
         box=request.prompts[0].box if is_single else None,
         captions=[_caption(result, index) for result, index in shown],
         best=results[0].best or 0 if is_single and results else 0,
+        advised=advice.point if is_single and results and (advice := results[0].advice) else None,
     )
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")

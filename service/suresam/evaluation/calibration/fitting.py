@@ -8,13 +8,17 @@ from scipy.optimize import isotonic_regression
 
 from suresam.evaluation.calibration.masks import ScoredMasks
 from suresam.uncertainty.calibration import Curve, GapReading, Interval, MemberCalibration
-from suresam.uncertainty.head_info import GAPS
-from suresam.uncertainty.head_reading import DERIVED
+from suresam.uncertainty.head_info import GAPS, PROMPT_GAP, TASK_GAP
+from suresam.uncertainty.head_reading import DERIVED, NEXT_CLICK
 
 LEVEL = 0.9
 """Nominal coverage of the intervals."""
 
 _POINTS, _RANGES = 100, 10
+
+_HEADS_OF = {gap: (gap, gap + DERIVED) for gap in GAPS}
+_TELLERS = _HEADS_OF | {NEXT_CLICK: (*_HEADS_OF[PROMPT_GAP], *_HEADS_OF[TASK_GAP], "entropy")}
+"""Which scores may tell each gain; the one with the smallest squared error does."""
 
 Values = NDArray[np.float64]
 
@@ -25,7 +29,8 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
     The combined score is the least-squares mix of own IoU head, predicted IoU and entropy; an
     isotonic curve makes an expected IoU of it. Intervals are split-conformal: quantiles of what
     the other half of the pictures missed it by, in ten ranges of expected IoU. Of a gap's direct
-    head and the difference of two, the one with the smaller squared error there is kept.
+    head and the difference of two, the one with the smaller squared error there is kept; the gain
+    of an advised click, which no head learned, is told by whichever score does it best.
 
     Args:
         own_head: name of the member's own IoU head.
@@ -45,7 +50,8 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
     interval = conformal_interval(
         curve_values(expected, combined(mix, bounding.scores)), bounding.iou, LEVEL
     )
-    gaps = {gap: reading for gap in GAPS if (reading := _gap(gap, fitted, bounding)) is not None}
+    readings = {gain: _reading(gain, _TELLERS[gain], fitted, bounding) for gain in masks.gains}
+    gaps = {gain: reading for gain, reading in readings.items() if reading is not None}
     return MemberCalibration(mix, expected, interval, gaps)
 
 
@@ -112,16 +118,18 @@ def _mix(columns: Sequence[Values], truth: Values) -> Values:
     return np.asarray(weights[:-1])
 
 
-def _gap(gap: str, fitted: ScoredMasks, bounding: ScoredMasks) -> GapReading | None:
-    """The better of the direct and the derived head; None where there is nothing to gain from."""
+def _reading(
+    gain: str, heads: Sequence[str], fitted: ScoredMasks, bounding: ScoredMasks
+) -> GapReading | None:
+    """The head that tells a gain best; None where there is nothing to gain from."""
     best: tuple[float, GapReading] | None = None
-    learned, tried = ~np.isnan(fitted.gains[gap]), ~np.isnan(bounding.gains[gap])
-    for head in (gap, gap + DERIVED):
+    learned, tried = ~np.isnan(fitted.gains[gain]), ~np.isnan(bounding.gains[gain])
+    for head in heads:
         if head not in fitted.scores or not learned.any() or not tried.any():
             continue
-        curve = rising_curve(fitted.scores[head][learned], fitted.gains[gap][learned])
+        curve = rising_curve(fitted.scores[head][learned], fitted.gains[gain][learned])
         told = curve_values(curve, bounding.scores[head][tried])
-        error = float(((told - bounding.gains[gap][tried]) ** 2).mean())
+        error = float(((told - bounding.gains[gain][tried]) ** 2).mean())
         if best is None or error < best[0]:
             best = error, GapReading(head, curve)
     return None if best is None else best[1]

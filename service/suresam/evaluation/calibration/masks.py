@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import head_targets
+from suresam.evaluation.observations.next_clicks import ADVISED, answer_tokens
 from suresam.uncertainty.head_info import GAPS
-from suresam.uncertainty.head_reading import HeadReading
+from suresam.uncertainty.head_reading import NEXT_CLICK, HeadReading
 from suresam.uncertainty.heads import UsamHeads
 
 Values = NDArray[np.float64]
@@ -22,22 +23,31 @@ class ScoredMasks:
 
     Attributes:
         picture: (N,) int, whose they are.
+        prompt: (N,) int, the kind that asked for them, a place in `plan.PROMPTS`.
         scores: (N,) each, heads by name, `predicted_iou` and `entropy`.
         iou: (N,) their true IoU.
-        gains: by gap field, (N,) what the larger member, more clicks or another mask would have
-            gained; NaN where there is nothing to gain from.
+        gains: by name, (N,) what the larger member, more clicks, another mask or the advised
+            click would have gained; NaN where there is nothing to gain from.
     """
 
     picture: NDArray[np.int64]
+    prompt: NDArray[np.int64]
     scores: dict[str, Values]
     iou: Values
     gains: dict[str, Values]
 
     def of_pictures(self, wanted: NDArray[np.int64]) -> "ScoredMasks":
         """Those of some pictures."""
-        kept = np.isin(self.picture, wanted)
+        return self._where(np.isin(self.picture, wanted))
+
+    def of_prompt(self, prompt: int) -> "ScoredMasks":
+        """Those that one kind of prompt asked for."""
+        return self._where(self.prompt == prompt)
+
+    def _where(self, kept: NDArray[np.bool_]) -> "ScoredMasks":
         return ScoredMasks(
             self.picture[kept],
+            self.prompt[kept],
             {name: values[kept] for name, values in self.scores.items()},
             self.iou[kept],
             {name: values[kept] for name, values in self.gains.items()},
@@ -62,13 +72,28 @@ def masks_of_members(
         scores = HeadReading(heads.info, name, names[-1]).named(said)
         scores["predicted_iou"] = observed["predicted_iou"][:, member].astype(np.float64)
         scores["entropy"] = observed["entropy"][:, member].astype(np.float64)
+        gains = {gap: targets[:, member, :, columns[gap]] for gap in GAPS}
+        gains[NEXT_CLICK] = _next_click_gains(observed, member)
         is_answer = np.ones(scores["entropy"].shape, bool)
         is_answer[:, 0] = observed["single_token"][:, member] == 0
-        picture = np.broadcast_to(observed["picture"][:, None], is_answer.shape)
+        picture, prompt = (
+            np.broadcast_to(observed[field].astype(np.int64)[:, None], is_answer.shape)[is_answer]
+            for field in ("picture", "prompt")
+        )
         found[name] = ScoredMasks(
-            picture[is_answer],
+            picture,
+            prompt,
             {score: values[is_answer] for score, values in scores.items()},
             observed["iou"][:, member].astype(np.float64)[is_answer],
-            {gap: targets[:, member, :, columns[gap]][is_answer] for gap in GAPS},
+            {name: values[is_answer] for name, values in gains.items()},
         )
     return found
+
+
+def _next_click_gains(observed: Mapping[str, NDArray[Any]], member: int) -> Values:
+    """(Q, T), known of the token that answered alone."""
+    iou, followed = observed["iou"][:, member], observed["next_click_iou"][:, member, ADVISED]
+    gains = np.full(iou.shape, np.nan)
+    questions, tokens = np.arange(len(iou)), answer_tokens(observed, member)
+    gains[questions, tokens] = followed - iou[questions, tokens]
+    return gains

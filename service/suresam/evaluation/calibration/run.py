@@ -1,6 +1,6 @@
 """From a family, its heads and annotated pictures to a calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -10,7 +10,7 @@ from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.calibration.fitting import LEVEL, fit_member
 from suresam.evaluation.calibration.judging import Figures, judge_member
-from suresam.evaluation.calibration.masks import masks_of_members
+from suresam.evaluation.calibration.masks import ScoredMasks, masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.progress import tell_counts
@@ -52,14 +52,11 @@ def calibrate(
     """
     names = [member.manifest.name for member in members]
     with tell_counts("pictures", stream) as tell:
-        store = collect(state, dataset, members, choice, workers=threads, progress=tell)
-    masks = masks_of_members(store.read(), heads.heads, names)
-    num_pictures = len(np.unique(masks[names[0]].picture))
-    if num_pictures < _LEAST_PICTURES:
-        raise ConfigurationError(
-            f"{num_pictures} pictures with a usable mask are too few to calibrate on; at least "
-            f"{_LEAST_PICTURES} are needed"
+        store = collect(
+            state, dataset, members, choice, next_clicks=True, workers=threads, progress=tell
         )
+    masks = masks_of_members(store.read(), heads.heads, names)
+    require_pictures(_num_pictures(masks[names[0]]))
     own = heads.heads.info.models
     figures = {}
     for member in names:
@@ -67,12 +64,55 @@ def calibrate(
         halves = np.array_split(np.random.default_rng(choice.seed).permutation(pictures), 2)
         half = fit_member(own[member], masks[member].of_pictures(halves[0]), choice.seed)
         figures[member] = judge_member(half, masks[member].of_pictures(halves[1]), choice.seed)
-    calibration = Calibration(
+    return fit_calibration(name, members, heads, dataset.name, masks, choice.seed), figures
+
+
+def fit_calibration(
+    name: str,
+    members: Sequence[Contestant],
+    heads: HeadFile,
+    dataset: str,
+    masks: Mapping[str, ScoredMasks],
+    seed: int,
+) -> Calibration:
+    """Fit a calibration on all pictures.
+
+    Args:
+        name: of the calibration.
+        members: of the family, cheapest first.
+        heads: of that family.
+        dataset: name of the data set that the masks are of.
+        masks: of every member.
+        seed: of the halves.
+
+    Raises:
+        ConfigurationError: too few pictures.
+    """
+    names = [member.manifest.name for member in members]
+    require_pictures(_num_pictures(masks[names[0]]))
+    own = heads.heads.info.models
+    return Calibration(
         name=name,
-        dataset=dataset.name,
+        dataset=dataset,
         level=LEVEL,
         heads_sha256=heads.sha256,
         trained_on={member.manifest.name: member.sha256 for member in members},
-        members={m: fit_member(own[m], masks[m], choice.seed) for m in names},
+        members={m: fit_member(own[m], masks[m], seed) for m in names},
     )
-    return calibration, figures
+
+
+def require_pictures(number: int) -> None:
+    """Refuse to fit on too few pictures.
+
+    Raises:
+        ConfigurationError: so many are too few.
+    """
+    if number < _LEAST_PICTURES:
+        raise ConfigurationError(
+            f"{number} pictures with a usable mask are too few to calibrate on; at least "
+            f"{_LEAST_PICTURES} are needed"
+        )
+
+
+def _num_pictures(masks: ScoredMasks) -> int:
+    return len(np.unique(masks.picture))

@@ -26,6 +26,7 @@ def collect(
     choice: TargetChoice,
     *,
     prompts: Sequence[str] = PROMPTS,
+    next_clicks: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ObservationStore:
@@ -38,6 +39,7 @@ def collect(
         members: of one family, cheapest first.
         choice: which targets; of pictures without limit, `num_targets` has no meaning here.
         prompts: those of `plan.PROMPTS` that every target gets.
+        next_clicks: whether to try what one more click adds, which takes half as long again.
         workers: processes of one thread each; their number changes nothing but the time.
         progress: called with the number of pictures done and of all.
 
@@ -54,18 +56,20 @@ def collect(
             "images": sha256("\n".join(dataset.image_ids).encode()).hexdigest(),
             "choice": asdict(choice),
             "prompts": list(prompts),
+            "next_clicks": next_clicks,
             "members": [[m.manifest.name, m.sha256, asdict(m.manifest.box)] for m in members],
         },
         len(deck),
         choice.per_image * len(prompts),
         len(members),
         members[0].manifest.architecture.d_model,
+        deck.origins(),
     )
     waiting = store.waiting()
     done = len(deck) - len(waiting)
     if waiting:
         progress(done, len(deck))
-    arguments = (store, deck, members, choice.seed, tuple(prompts))
+    arguments = (store, deck, members, choice.seed, tuple(prompts), next_clicks)
     threads = torch.get_num_threads()
     try:
         made = map_in_processes(_observe_one, waiting, workers, _prepare, arguments)
@@ -93,9 +97,10 @@ def _prepare(
     members: Sequence[Contestant],
     seed: int,
     prompts: tuple[str, ...],
+    next_clicks: bool,
 ) -> None:
     torch.set_num_threads(1)  # the sums of more come out otherwise, in the last digits
-    _here.update(store=store, deck=deck, seed=seed, prompts=prompts)
+    _here.update(store=store, deck=deck, seed=seed, prompts=prompts, next_clicks=next_clicks)
     _here["members"] = [member.predictor for member in members]
 
 
@@ -103,5 +108,7 @@ def _observe_one(number: int) -> None:
     picture = _here["deck"].draw(number)
     rows = None
     if picture is not None:
-        rows = observe(picture, _here["members"], _here["seed"], _here["prompts"])
+        rows = observe(
+            picture, _here["members"], _here["seed"], _here["prompts"], _here["next_clicks"]
+        )
     _here["store"].write(number, rows)

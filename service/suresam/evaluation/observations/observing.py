@@ -13,6 +13,7 @@ from suresam.datasets import Mask
 from suresam.domain import ImageSize, Prompt
 from suresam.errors import NonFiniteOutput
 from suresam.evaluation.observations.mixtures import mixed_entropies
+from suresam.evaluation.observations.next_clicks import next_click_ious
 from suresam.evaluation.observations.plan import (
     PROMPTS,
     by_shape,
@@ -57,6 +58,7 @@ def observe(
     members: Sequence[BackbonePredictor],
     seed: int,
     names: Sequence[str] = PROMPTS,
+    next_clicks: bool = False,
 ) -> Arrays:
     """The answers of all members to all prompts of a picture's targets.
 
@@ -65,6 +67,7 @@ def observe(
         members: cheapest first; the first one's answers are corrected.
         seed: with the picture's name and the target's place, of every choice of prompts.
         names: of the prompts that every target gets.
+        next_clicks: whether to try one more click; `next_click_iou` is NaN without.
 
     Returns:
         By the names of `store.fields`, one row for each target and prompt, targets first.
@@ -102,6 +105,14 @@ def observe(
     for field in ("iou", "single_token"):
         arrays[f"dense_{field}"] = np.stack([getattr(a, field) for a in denser_answers], 1)
     arrays["prompt"] = np.tile(np.array(places, np.uint8), len(picture.targets))
+    arrays["next_click_iou"] = np.full((len(prompts), len(members), 3), np.nan, np.float32)
+    if next_clicks:
+        kinds = [int(place) for place in arrays["prompt"]]
+        for number, (m, image) in enumerate(zip(members, images, strict=True)):
+            draws = [np.random.default_rng([seed, name, row]) for row in range(len(prompts))]
+            arrays["next_click_iou"][:, number] = next_click_ious(
+                m.backbone, image.embedding, size, prompts, kinds, truths, draws
+            )
     shares = np.array([target.share for target in picture.targets], np.float32)
     arrays["share"] = np.repeat(shares, len(places))
     count = len(members)

@@ -29,6 +29,9 @@ PROMPTS = (
 )
 """The prompts of a target by name, in order."""
 
+ONE_CLICK = (PROMPTS.index("centre_click"), PROMPTS.index("random_click"))
+"""Places of those that a service answers with three masks."""
+
 NUM_EXTRA_CLICKS = 7
 """Foreground clicks that make a dense prompt of any prompt."""
 

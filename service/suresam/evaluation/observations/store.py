@@ -1,7 +1,7 @@
 """Observations on disk, memory-mapped: as many as there is room for, filled picture by picture."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def fields(num_members: int, width: int) -> dict[str, tuple[DTypeLike, tuple[int
         "single_token": (np.uint8, (num_members,)),
         "dense_iou": (np.float32, per_token),
         "dense_single_token": (np.uint8, (num_members,)),
+        "next_click_iou": (np.float32, (num_members, 3)),
         "h_task": (np.float32, (num_members,)),
         "h_prompt": (np.float32, (num_members, 2)),
         "h_model": (np.float32, (2,)),
@@ -49,6 +50,7 @@ class ObservationStore:
             choice of targets, the models' weights.
         num_pictures, capacity: see above.
         num_members, width: of the family and of its tokens.
+        origins: of every picture; None where each is of its own.
 
     Raises:
         ConfigurationError: the folder holds observations of something else.
@@ -62,9 +64,14 @@ class ObservationStore:
         capacity: int,
         num_members: int,
         width: int,
+        origins: Sequence[str] | None = None,
     ) -> None:
         self.folder = folder
         self._capacity = capacity
+        whose = np.arange(num_pictures)
+        if origins is not None:
+            _, whose = np.unique(np.array(origins), return_inverse=True)
+        self._origin = whose
         self._fields = fields(num_members, width)
         wanted = {"pictures": num_pictures, "rows": capacity, "width": width, **description}
         marker = folder / _MARKER
@@ -109,7 +116,8 @@ class ObservationStore:
         status[picture] = count + 1  # last: what says so is whole
 
     def read(self, prompt: int | None = None) -> dict[str, NDArray[Any]]:
-        """Rows that are used in the order of the pictures, and `picture` (Q,) of each.
+        """Rows that are used in the order of the pictures, and `picture` (Q,) of each:
+        pictures of one origin, which are no independent sample, have the same number.
 
         Args:
             prompt: only rows of this place in `plan.PROMPTS`; None for all.
@@ -122,7 +130,7 @@ class ObservationStore:
             is_wanted = np.load(self._path("prompt"), mmap_mode="r")[rows] == prompt
             rows, picture = rows[is_wanted], picture[is_wanted]
         arrays = {name: np.load(self._path(name), mmap_mode="r")[rows] for name in self._fields}
-        return arrays | {"picture": picture}
+        return arrays | {"picture": self._origin[picture]}
 
     def _counts(self) -> NDArray[np.int64]:
         """Used rows of every picture."""

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +19,13 @@ from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.targets import TargetChoice
 from suresam.evaluation.usam.cases import VIEWS, Clicks, read_clicks
+from suresam.evaluation.usam.comparison import (
+    ComparisonRow,
+    Rival,
+    check_rivals,
+    compare,
+    format_comparison,
+)
 from suresam.evaluation.usam.correlations import Correlation, correlate, format_correlations
 from suresam.evaluation.usam.plot import draw_curves
 from suresam.evaluation.usam.tables import Ends, Row, format_tables, judge
@@ -27,10 +34,11 @@ from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads
 
 OBSERVATIONS = "observations"
-REPORT, TABLE_CSV, CORRELATION_CSV, TEXT = (
+REPORT, TABLE_CSV, CORRELATION_CSV, COMPARISON_CSV, TEXT = (
     "report.json",
     "tables.csv",
     "correlations.csv",
+    "comparison.csv",
     "tables.txt",
 )
 _DIGITS = 4
@@ -45,6 +53,7 @@ class UsamEvaluation:
         correlations: of every member and view.
         clicks: that they rest on.
         calibration: by member the figures of `calibration.judging.MEASURES`; empty without one.
+        rivals, comparison: heads that stand side by side, and their figures; empty without them.
     """
 
     rows: list[Row]
@@ -52,6 +61,8 @@ class UsamEvaluation:
     correlations: list[Correlation]
     clicks: Clicks
     calibration: Figures
+    rivals: Sequence[Rival] = ()
+    comparison: list[ComparisonRow] = field(default_factory=list)
 
 
 def evaluate_usam(
@@ -64,9 +75,12 @@ def evaluate_usam(
     stream: TextIO,
     *,
     threads: int = 1,
+    rivals: Sequence[Rival] = (),
     circumstances: dict[str, Any] | None = None,
 ) -> UsamEvaluation:
     """Observe, judge, write `tables.txt`, `report.json`, two CSV and a plot of each view.
+
+    With rivals a third CSV, `comparison.csv`, stands beside them.
 
     Observations stay in the folder, so that an interrupted run goes on.
 
@@ -79,13 +93,16 @@ def evaluate_usam(
         out: folder for everything.
         stream: where progress is told.
         threads: processes that observe.
+        rivals: heads that are compared with the first of them; empty for none.
         circumstances: command and the like, for the report.
 
     Raises:
-        ConfigurationError: no usable target, a folder of another run, heads of other models.
+        ConfigurationError: no usable target, a folder of another run, heads of other models, rivals
+            of other weights or of one name.
         NonFiniteOutput: a member answered with NaN or infinity.
     """
     names = [member.manifest.name for member in members]
+    check_rivals(rivals, members)
     prepare_folder(out)
     is_calibrated = any(reading.calibrated is not None for reading in readings)
     # The tables are about centre clicks; a calibration is about everything.
@@ -95,7 +112,8 @@ def evaluate_usam(
             out / OBSERVATIONS, dataset, members, choice,
             prompts=prompts, workers=threads, progress=tell,
         )  # fmt: skip
-    clicks = read_clicks(store.read(PROMPTS.index("centre_click")), heads, readings)
+    observed = store.read(PROMPTS.index("centre_click"))
+    clicks = read_clicks(observed, heads, readings)
     print("judging: resampling pictures for the intervals", file=stream, flush=True)
     rows, ends = judge(clicks, names, choice.seed)
     correlations = [
@@ -112,7 +130,8 @@ def evaluate_usam(
             for name, reading in zip(names, readings, strict=True)
             if reading.calibrated is not None
         }
-    found = UsamEvaluation(rows, ends, correlations, clicks, calibration)
+    comparison = compare(observed, rivals, names, choice.seed) if rivals else []
+    found = UsamEvaluation(rows, ends, correlations, clicks, calibration, rivals, comparison)
     _write(found, members, heads, dataset, choice, out, circumstances or {})
     return found
 
@@ -128,6 +147,8 @@ def format_evaluation(found: UsamEvaluation) -> str:
     if found.calibration:
         told = format_figures(found.calibration)
         lines.append(f"\ncalibration, all masks of all kinds of prompts\n{told}")
+    if found.comparison:
+        lines.append(f"\n{format_comparison(found.comparison, found.rivals)}")
     return "\n".join(lines)
 
 
@@ -167,12 +188,25 @@ def _write(
             {"member": c.member, "view": c.view, "first": c.first, "second": c.second,
              **_rounded(c.estimate)} for c in found.correlations
         ],
+        "comparison": {
+            "heads": [
+                {"name": r.file.name, "sha256": r.file.sha256, **asdict(r.file.heads.info)}
+                for r in found.rivals
+            ],
+            "tables": [
+                {"table": c.table, "view": c.view, "member": c.member, "measure": c.measure,
+                 "heads": c.heads, "against": c.against, **_rounded(c.estimate)}
+                for c in found.comparison
+            ],
+        },
     }  # fmt: skip
     try:
         (out / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
         (out / TEXT).write_text(f"{title}\n\n{format_evaluation(found)}\n")
         _write_csv(out / TABLE_CSV, report["tables"])
         _write_csv(out / CORRELATION_CSV, report["correlations"])
+        if found.comparison:
+            _write_csv(out / COMPARISON_CSV, report["comparison"]["tables"])
         for view in VIEWS:
             names = [member.manifest.name for member in members]
             curves = draw_curves(found.clicks, names, view, title)

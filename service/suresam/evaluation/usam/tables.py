@@ -53,11 +53,17 @@ def each_table(clicks: Clicks, names: list[str]) -> Iterator[tuple[str, View, in
     Args:
         names: of the members, cheapest first.
     """
+    for table, view, member in which_tables(len(names)):
+        yield table, view, member, cases_of(clicks, table, view, member)
+
+
+def which_tables(num_members: int) -> Iterator[tuple[str, View, int]]:
+    """Names, views and members of `each_table`."""
     for table in TABLES:
         for view in VIEWS:
-            for member in range(len(names)):
-                if table != "model" or (member == 0 and len(names) > 1):
-                    yield table, view, member, cases_of(clicks, table, view, member)
+            for member in range(num_members):
+                if table != "model" or (member == 0 and num_members > 1):
+                    yield table, view, member
 
 
 def judge(clicks: Clicks, names: list[str], seed: int = 0) -> tuple[list[Row], list[Ends]]:
@@ -81,12 +87,13 @@ def judge(clicks: Clicks, names: list[str], seed: int = 0) -> tuple[list[Row], l
             for other in BASELINES:
                 if measure in cases.scores:
                     pair = cases.scores[measure], cases.scores[other]
-                    estimate = bootstrap.statistic(_difference, cases.gain, *pair)
+                    estimate = bootstrap.statistic(auc_difference, cases.gain, *pair)
                     rows.append(Row(table, view, name, measure, other, estimate))
     return rows, ends
 
 
-def _difference(gain: Values, first: Values, second: Values, weights: Values) -> Values:
+def auc_difference(gain: Values, first: Values, second: Values, weights: Values) -> Values:
+    """`weighted_relative_auc` of one score less that of another on the same resamples, (R,)."""
     return weighted_relative_auc(gain, first, weights) - weighted_relative_auc(
         gain, second, weights
     )
@@ -103,7 +110,7 @@ def format_tables(rows: list[Row], ends: list[Ends]) -> str:
         block.append(("mean IoU, expensive", *(_iou(end.expensive) for end in told.values())))
         for measure, against in dict.fromkeys((row.measure, row.against) for row in here):
             cells = {
-                row.member: _percent(row.estimate)
+                row.member: told_percent(row.estimate)
                 for row in here
                 if (row.measure, row.against) == (measure, against)
             }
@@ -117,5 +124,6 @@ def _iou(e: Estimate) -> str:
     return f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"
 
 
-def _percent(e: Estimate) -> str:
+def told_percent(e: Estimate) -> str:
+    """An estimate and its interval in per cent."""
     return f"{100 * e.value:.1f} [{100 * e.low:.1f}, {100 * e.high:.1f}]"

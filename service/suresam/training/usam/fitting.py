@@ -11,7 +11,9 @@ from torch import Tensor
 
 from suresam.errors import ConfigurationError
 from suresam.uncertainty.head_info import GAPS, HeadInfo
-from suresam.uncertainty.heads import UsamHeads, first_weights
+from suresam.uncertainty.heads import UsamHeads, absent_columns, first_weights
+
+_JUDGED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,34 +102,42 @@ def fit_heads(
     masks: Masks,
     options: FitOptions,
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
+    watch: Callable[[int, UsamHeads], None] = lambda epoch, heads: None,
 ) -> UsamHeads:
     """Teach a set of heads from random weights; equal seeds on one machine give equal heads.
 
     Args:
-        info: which heads.
+        info: which heads, and which of the tokens they get to see.
         masks: to learn from.
         options: see `FitOptions`.
         progress: told the epochs done and the mean squared error of the last one.
+        watch: given the epochs done and the heads as they are; what it raises ends the fitting.
 
     Source: UncertainSAM (arXiv 2505.05049): mean squared error of the sigmoid, gaps shifted by
     one half. AdamW, shuffling and a falling rate are ours.
     """
     generator = torch.Generator().manual_seed(options.seed)
-    width = 2 * masks.iou_token.shape[1]
-    weights = first_weights(len(info.names), width, options.hidden, generator)
+    width = masks.iou_token.shape[1]
+    weights = first_weights(len(info.names), 2 * width, options.hidden, generator)
+    absent = absent_columns(info.tokens, width)
+    if info.tokens != "both":
+        weights["layers.0.weight"] *= 2**0.5  # He's scale for the half of the inputs that is left
+        weights["layers.0.weight"][..., absent] = 0
     heads = UsamHeads(info, weights)
     learned = [value.requires_grad_() for value in heads.weights.values()]
     optimizer = torch.optim.AdamW(
         learned, lr=options.learning_rate, weight_decay=options.weight_decay
     )
-    shift = torch.tensor([0.5 if name in GAPS else 0.0 for name in info.names])
+    shift = _shift(info)
     steps = options.epochs * -(-len(masks) // options.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     for epoch in range(options.epochs):
         order = torch.randperm(len(masks), generator=generator)
         total = torch.zeros(2, dtype=torch.float64)
         for rows in torch.split(order, options.batch):
-            said = heads.score_pairs(masks.pairs(rows))
+            pairs = masks.pairs(rows)
+            pairs[:, absent] = 0  # no gradient, and so the weights there stay exactly zero
+            said = heads.score_pairs(pairs)
             error, is_known = _squared_errors(said, masks.wanted(rows), shift)
             loss = error.sum() / is_known.sum().clamp(min=1)
             optimizer.zero_grad()
@@ -136,7 +146,25 @@ def fit_heads(
             schedule.step()
             total += torch.tensor([error.sum().item(), is_known.sum().item()])
         progress(epoch + 1, (total[0] / total[1]).item())
+        watch(epoch + 1, heads)
     return UsamHeads(info, {name: value.detach() for name, value in heads.weights.items()})
+
+
+@torch.no_grad()
+def mean_squared_error(heads: UsamHeads, masks: Masks) -> float:
+    """That of all heads together, as it is learned: where they have a target, gaps clipped."""
+    shift = _shift(heads.info)
+    total = torch.zeros(2, dtype=torch.float64)
+    for rows in torch.split(torch.arange(len(masks)), _JUDGED_AT_ONCE):
+        error, is_known = _squared_errors(
+            heads.score_pairs(masks.pairs(rows)), masks.wanted(rows), shift
+        )
+        total += torch.stack([error.double().sum(), is_known.sum().double()])
+    return (total[0] / total[1]).item()
+
+
+def _shift(info: HeadInfo) -> Tensor:
+    return torch.tensor([0.5 if name in GAPS else 0.0 for name in info.names])
 
 
 def _squared_errors(said: Tensor, targets: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from suresam.datasets import Dataset
 from suresam.datasets.procedural import Scenes
@@ -27,10 +26,15 @@ from suresam.training.progress import LOG_FILE, ProgressReporter
 from suresam.training.stopping import Stopped, StopRequests
 from suresam.training.usam.fitting import FitOptions, fit_heads, pick_masks
 from suresam.training.usam.report import ALL, format_report, judge_heads
-from suresam.uncertainty.head_info import HeadInfo
+from suresam.training.usam.search import Lesson, SearchOptions, Settings, Trial, search_settings
+from suresam.training.usam.split import split_pictures
+from suresam.uncertainty.head_info import HeadInfo, Tokens
 from suresam.uncertainty.heads import UsamHeads, save_heads
 
-OBSERVATIONS, REPORT_FILE = "observations", "report.json"
+if TYPE_CHECKING:  # Optuna comes with it
+    from suresam.training.usam.proposals import Proposals
+
+OBSERVATIONS, REPORT_FILE, SEARCH_FILE = "observations", "report.json", "search.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,14 @@ class UsamOptions:
 
     Attributes:
         out: head file to write.
-        state: folder of observations, log and report.
+        state: folder of observations, trials, log and report.
         pictures: most pictures of each data set, or None for all.
         per_image: most targets of a picture, or None for what is usual.
         hold_out: share of the pictures that heads are judged on and do not learn from.
         threads: processes that observe.
-        fit: how the heads are taught.
+        fit: how the heads are taught, or first tried.
+        tokens: that the heads see.
+        search: for better settings than those of `fit`, or None.
     """
 
     out: Path
@@ -54,6 +60,8 @@ class UsamOptions:
     hold_out: float = 0.1
     threads: int = 1
     fit: FitOptions = field(default_factory=FitOptions)
+    tokens: Tokens = "both"
+    search: SearchOptions | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be followed."""
@@ -92,14 +100,20 @@ def train_usam(
         )
     for folder in (options.state, options.out.parent):  # before the hours, not after them
         prepare_folder(folder)
+    proposals = None
+    if options.search is not None:  # before the hours, too: Optuna may be missing
+        from suresam.training.usam.proposals import Proposals
+
+        proposals = Proposals(options.search, options.fit)
     reporter = ProgressReporter(stream, options.state / LOG_FILE)
     try:
         with StopRequests():
             observed = _observe(members, datasets, options, reporter)
-            heads, report = _teach(members, observed, options, reporter)
+            heads, report = _teach(members, observed, options, proposals, reporter)
     except Stopped:
         reporter.close()
-        print("stopped; what was observed is kept, the same command goes on", file=stream)
+        print("stopped; what was observed and tried is kept, the same command goes on",
+              file=stream)  # fmt: skip
         return None
     finally:
         reporter.close()
@@ -118,7 +132,7 @@ def train_usam(
     return report
 
 
-def info_for(members: Sequence[Contestant]) -> HeadInfo:
+def info_for(members: Sequence[Contestant], tokens: Tokens = "both") -> HeadInfo:
     """What heads trained here on these members are."""
     return HeadInfo(
         models={m.manifest.name: f"iou_{m.manifest.name}" for m in members},
@@ -128,6 +142,7 @@ def info_for(members: Sequence[Contestant]) -> HeadInfo:
         source="trained by this repository, `suresam train usam`",
         licence="Apache-2.0",
         trained_on={m.manifest.name: m.sha256 for m in members},
+        tokens=tokens,
     )
 
 
@@ -173,38 +188,82 @@ def _teach(
     members: Sequence[Contestant],
     observed: Observed,
     options: UsamOptions,
+    proposals: "Proposals | None",
     reporter: ProgressReporter,
 ) -> tuple[UsamHeads, dict[str, Any]]:
-    info = info_for(members)
+    info = info_for(members, options.tokens)
     targets = head_targets(observed, info, [member.manifest.name for member in members])
-    is_held_out = _held_out(observed["picture"], options)
+    split = split_pictures(
+        observed["picture"], options.hold_out, options.fit.seed, has_search=proposals is not None
+    )
     tokens = torch.from_numpy(observed["iou_token"]), torch.from_numpy(observed["mask_tokens"])
-    learned = pick_masks(*tokens, targets, ~is_held_out)
-    epochs = options.fit.epochs
+    fit, search = options.fit, None
+    if proposals is not None:
+        lesson = Lesson(
+            info,
+            learned=pick_masks(*tokens, targets, split.is_tried_on),
+            judged=pick_masks(*tokens, targets, split.is_judged_by),
+        )
+        fit, search = _search(lesson, options, proposals, reporter)
+        search["pictures_judged_by"] = len(np.unique(observed["picture"][split.is_judged_by]))
+    learned = pick_masks(*tokens, targets, ~split.is_held_out)
 
     def tell(epoch: int, loss: float) -> None:
-        reporter.count("epochs", epoch, epochs)
+        reporter.count("epochs", epoch, fit.epochs)
         reporter.log({"epoch": epoch, "mse": loss})
 
-    heads = fit_heads(info, learned, options.fit, tell)
-    judged = {name: values[is_held_out] for name, values in observed.items()}
+    heads = fit_heads(info, learned, fit, tell)
+    judged = {name: values[split.is_held_out] for name, values in observed.items()}
     said = np.stack([score_observed(heads, judged, m) for m in range(len(members))], 1)
-    figures = judge_heads(info.names, said, targets[is_held_out], judged["prompt"])
+    figures = judge_heads(info.names, said, targets[split.is_held_out], judged["prompt"])
     numbers = {
         "pictures": len(np.unique(observed["picture"])),
         "prompts": len(observed["prompt"]),
         "masks_learned_from": len(learned),
-        "pictures_held_out": len(np.unique(observed["picture"][is_held_out])),
+        "pictures_held_out": len(np.unique(observed["picture"][split.is_held_out])),
         "masks_held_out": figures[info.names[0]][ALL]["count"],
     }
-    return heads, {"fit": asdict(options.fit), "numbers": numbers, "figures": figures}
+    report = {"fit": asdict(fit), "tokens": options.tokens, "numbers": numbers, "figures": figures}
+    return heads, report if search is None else report | {"search": search}
 
 
-def _held_out(picture: NDArray[np.int64], options: UsamOptions) -> NDArray[np.bool_]:
-    """Which questions are judged on: all those of some pictures, drawn by the seed."""
-    pictures = np.unique(picture)
-    if len(pictures) < 2:
-        raise ConfigurationError("at least 2 pictures are needed: one to learn from, one to judge")
-    count = min(max(1, round(options.hold_out * len(pictures))), len(pictures) - 1)
-    rng = np.random.default_rng(options.fit.seed)
-    return np.isin(picture, rng.choice(pictures, count, replace=False))
+def _search(
+    lesson: Lesson, options: UsamOptions, proposals: "Proposals", reporter: ProgressReporter
+) -> tuple[FitOptions, dict[str, Any]]:
+    """The settings that did best, and the trials for the report."""
+    assert options.search is not None
+    total = options.search.trials
+
+    def epoch_done(trial: int, epoch: int, epochs: int) -> None:
+        reporter.count(f"trial {trial + 1} of {total}, epochs", epoch, epochs)
+
+    def trial_done(number: int, trial: Trial) -> None:
+        reporter.close()  # the bar of one that was given up
+        # Not `reporter.log`: its four decimals would round a learning rate away.
+        with (options.state / LOG_FILE).open("a") as log:
+            log.write(json.dumps({"trial": number + 1} | _told(trial)) + "\n")
+        error = "given up" if trial.mse is None else f"mse {trial.mse:.5f}"
+        reporter.note(f"trial {number + 1} of {total}: {error} with {_listed(trial.settings)}")
+
+    fit, trials = search_settings(
+        lesson, options.fit, options.search, proposals, options.state / SEARCH_FILE,
+        epoch_done=epoch_done, trial_done=trial_done,
+    )  # fmt: skip
+    chosen = {name: asdict(fit)[name] for name in trials[0].settings}
+    reporter.note(f"chosen: {_listed(chosen)}")
+    return fit, {
+        "chosen": chosen,
+        "masks_judged_by": len(lesson.judged),
+        "trials": [_told(trial) for trial in trials],
+    }
+
+
+def _listed(settings: Settings) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+    )
+
+
+def _told(trial: Trial) -> dict[str, Any]:
+    return {"mse": trial.mse, "settings": trial.settings, "errors": list(trial.errors)}

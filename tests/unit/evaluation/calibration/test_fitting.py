@@ -11,8 +11,9 @@ from suresam.evaluation.calibration.fitting import (
     fit_member,
     rising_curve,
 )
-from suresam.evaluation.calibration.judging import judge_member, risk_coverage_area
+from suresam.evaluation.calibration.judging import judge_member
 from suresam.evaluation.calibration.masks import ScoredMasks
+from suresam.uncertainty.head_reading import NEXT_CLICK
 
 
 def masks(seed: int, num_pictures: int = 400) -> ScoredMasks:
@@ -25,6 +26,7 @@ def masks(seed: int, num_pictures: int = 400) -> ScoredMasks:
     gain = 0.3 * (1 - own) + 0.1 * rng.normal(size=count)
     return ScoredMasks(
         np.repeat(np.arange(num_pictures), 10),
+        np.tile(np.arange(10) % 7, num_pictures),
         {
             "iou_own": own,
             "predicted_iou": rng.uniform(0, 1, count),
@@ -35,7 +37,12 @@ def masks(seed: int, num_pictures: int = 400) -> ScoredMasks:
             "prompt_gap_derived": rng.normal(size=count),
         },
         iou,
-        {"model_gap": np.full(count, np.nan), "task_gap": gain, "prompt_gap": gain},
+        {
+            "model_gap": np.full(count, np.nan),
+            "task_gap": gain,
+            "prompt_gap": gain,
+            NEXT_CLICK: np.full(count, np.nan),
+        },
     )
 
 
@@ -98,15 +105,6 @@ def test_a_conformal_interval_covers_at_least_its_level(count):
     assert np.mean(covered) > 0.89
     if count == 4000:
         assert np.mean(covered) < 0.93
-
-
-def test_the_area_under_the_risk_coverage_curve_by_hand():
-    score, iou = np.array([3.0, 1.0, 2.0]), np.array([0.9, 0.2, 0.5])
-    # Kept best first: risks 0.1, then mean 0.3, then mean 1.4 / 3.
-    expected = np.mean([0.1, 0.3, 1.4 / 3])
-    assert risk_coverage_area(score, iou, np.ones((1, 3)))[0] == pytest.approx(expected)
-    doubled = risk_coverage_area(score, iou, np.array([[2.0, 0.0, 1.0]]))[0]
-    assert doubled == pytest.approx((2 * 0.1 + 0.7 / 3) / 3)
 
 
 def test_masks_of_some_pictures_keep_what_belongs_to_them():

@@ -8,6 +8,7 @@ import torch
 from evaluation_fakes import MEMBERS, rectangle_in
 
 from suresam.datasets import Example
+from suresam.datasets.frames import Frames
 from suresam.errors import ConfigurationError
 from suresam.evaluation.observations import collecting
 from suresam.evaluation.observations.collecting import collect
@@ -127,3 +128,17 @@ def test_rows_of_one_prompt_can_be_read_alone(tmp_path):
 def test_pictures_without_a_usable_target_are_told(tmp_path):
     with pytest.raises(ConfigurationError, match=r"made: no mask covers"):
         collect(tmp_path, Pictures(1, empty=0), CONTESTANTS, CHOICE)
+
+
+def test_frames_of_one_video_are_resampled_together(tmp_path):
+    pictures = Pictures(4)
+    videos = {"p0": "a", "p1": "b", "p2": "a", "p3": "b"}
+    frames = Frames(
+        "made",
+        tuple(f"{video}/{picture}" for picture, video in videos.items()),
+        lambda image_id: pictures[int(image_id[-1])],
+    )
+    alone = collect(tmp_path / "pictures", pictures, CONTESTANTS, CHOICE).read()
+    together = collect(tmp_path / "frames", frames, CONTESTANTS, CHOICE).read()
+    assert len(np.unique(alone["picture"])) == 4
+    assert len(np.unique(together["picture"])) == 2

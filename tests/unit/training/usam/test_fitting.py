@@ -8,7 +8,13 @@ import torch
 from heads import info_of
 
 from suresam.errors import ConfigurationError
-from suresam.training.usam.fitting import FitOptions, Masks, fit_heads, pick_masks
+from suresam.training.usam.fitting import (
+    FitOptions,
+    Masks,
+    fit_heads,
+    mean_squared_error,
+    pick_masks,
+)
 
 INFO = info_of()
 OPTIONS = FitOptions(hidden=16, epochs=40, batch=64, learning_rate=1e-2, seed=1)
@@ -78,6 +84,38 @@ def test_masks_are_picked_with_their_tokens_side_by_side():
     last = torch.tensor([15])
     assert picked.pairs(last).tolist() == [[10, 11, 146, 147]]
     assert picked.wanted(last).tolist() == [[23]]
+
+
+@pytest.mark.parametrize("tokens", ["iou", "mask"])
+def test_heads_of_one_token_learn_from_it_alone(tokens):
+    """Each token says every target here, so heads of either one learn."""
+    known = masks()
+    said_twice = Masks(known.mask_tokens[:, 0], known.mask_tokens[:, :1], known.targets[:, :1])
+    info = info_of(tokens=tokens)
+    heads = fit_heads(info, said_twice, replace(OPTIONS, epochs=20, batch=16))
+    iou_token, mask_tokens = said_twice.iou_token, said_twice.mask_tokens
+    said = heads.score(iou_token, mask_tokens)
+    assert (said - said_twice.targets).abs().mean() < 0.06
+    if tokens == "iou":
+        other, same = (iou_token + 1, mask_tokens), (iou_token, 9 - mask_tokens)
+    else:
+        other, same = (iou_token, mask_tokens + 1), (9 - iou_token, mask_tokens)
+    assert torch.equal(heads.score(*same), said)
+    assert (heads.score(*other) - said).abs().mean() > 0.02
+
+
+def test_who_watches_sees_the_heads_of_every_epoch_and_can_end_it():
+    seen = []
+
+    def watch(epoch, heads):
+        seen.append(mean_squared_error(heads, masks()))
+        if epoch == 3:
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fit_heads(INFO, masks(), OPTIONS, watch=watch)
+    assert len(seen) == 3
+    assert seen[2] < seen[0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from suresam.segmentation.manifests import load_family
 from suresam.training.usam import run as module
 from suresam.training.usam.fitting import FitOptions
 from suresam.training.usam.run import UsamOptions, train_usam
+from suresam.training.usam.search import SearchOptions
+from suresam.training.usam.split import split_pictures
 from suresam.uncertainty.heads import load_heads
 from suresam.uncertainty.member_heads import load_member_heads
 
@@ -130,6 +132,91 @@ def test_heads_for_other_weights_of_the_same_model_are_refused(pictures, tmp_pat
         load_member_heads(other, family, "cpu", tmp_path)
 
 
+def observations(pictures: int = 12) -> dict[str, np.ndarray]:
+    """Centre clicks on made-up masks of two members, three of a picture."""
+    rng = np.random.default_rng(0)
+    count = 3 * pictures
+    iou = rng.uniform(0.1, 0.9, (count, 2, 4)).astype(np.float32)
+    return {
+        "picture": np.repeat(np.arange(pictures), 3),
+        "prompt": np.zeros(count, np.uint8),
+        "iou_token": rng.normal(size=(count, 2, 3)).astype(np.float32),
+        "mask_tokens": np.repeat(iou[..., None], 3, 3),
+        "iou": iou,
+        "predicted_iou": rng.random((count, 2, 4)).astype(np.float32),
+        "single_token": np.zeros((count, 2), np.uint8),
+        "dense_iou": iou + 0.05,
+        "dense_single_token": np.zeros((count, 2), np.uint8),
+    }
+
+
+def search(trials: int) -> SearchOptions:
+    return SearchOptions(trials, epochs=(4, 6), batch=(16, 32))
+
+
+def searched(folder, members, monkeypatch, observed, trials=3, **changes):
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setattr(module, "_observe", lambda *_: observed)
+    fit = FitOptions(hidden=4, epochs=4, batch=16)
+    asked = options(folder, fit=fit, search=search(trials), **changes)
+    return train_usam(members, [], asked, io.StringIO())
+
+
+def test_a_search_is_told_and_the_pictures_held_out_decide_nothing(members, tmp_path, monkeypatch):
+    observed = observations()
+    report = searched(tmp_path / "one", members, monkeypatch, observed)
+    state = tmp_path / "one" / "state"
+    assert json.loads((state / "report.json").read_text()) == report
+    assert report["numbers"]["pictures_held_out"] == 3
+    assert report["numbers"]["masks_learned_from"] == 9 * 3 * 2 * 4  # those that judged, too
+    assert report["search"]["pictures_judged_by"] == 3
+    trials = report["search"]["trials"]
+    assert trials[0]["settings"]["learning_rate"] == FitOptions().learning_rate
+    best = min((t for t in trials if t["mse"] is not None), key=lambda t: t["mse"])
+    assert report["search"]["chosen"] == best["settings"]
+    assert best["settings"].items() <= report["fit"].items()
+    log = [json.loads(line) for line in (state / "log.jsonl").read_text().splitlines()]
+    assert [line for line in log if "trial" in line] == [
+        {"trial": number} | trial for number, trial in enumerate(trials, 1)
+    ]
+    assert [line["epoch"] for line in log if "epoch" in line][-1] == report["fit"]["epochs"]
+
+    split = split_pictures(observed["picture"], 0.25, 0, has_search=True)
+    spoilt = observed | {"iou": observed["iou"].copy()}
+    spoilt["iou"][split.is_held_out] = 1 - spoilt["iou"][split.is_held_out]
+    other = searched(tmp_path / "two", members, monkeypatch, spoilt)
+    assert other["search"] == report["search"]
+    assert other["out"]["sha256"] == report["out"]["sha256"]
+    assert other["figures"]["iou_demo-small"] != report["figures"]["iou_demo-small"]
+
+
+def test_an_interrupted_search_goes_on(members, tmp_path, monkeypatch):
+    observed = observations()
+    whole = searched(tmp_path / "whole", members, monkeypatch, observed)
+    count = module.ProgressReporter.count
+
+    def stop(self, what, done, total):
+        count(self, what, done, total)
+        if (what, done) == ("trial 2 of 3, epochs", 1):
+            signal.raise_signal(signal.SIGTERM)
+
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr(module.ProgressReporter, "count", stop)
+        assert searched(folder, members, patch, observed) is None
+    assert searched(folder, members, monkeypatch, observed) == whole
+    lines = (folder / "state" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["trial"] for line in lines if "trial" in line] == [1, 2, 3]
+
+
+def test_heads_of_one_token_say_so(members, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_observe", lambda *_: observations())
+    report = train_usam(members, [], options(tmp_path, tokens="iou"), io.StringIO())
+    heads = load_heads(tmp_path / "usam-demo.safetensors")
+    assert (heads.info.tokens, report["tokens"]) == ("iou", "iou")
+    assert not heads.weights["layers.0.weight"][..., 3:].any()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -140,6 +227,8 @@ def test_heads_for_other_weights_of_the_same_model_are_refused(pictures, tmp_pat
         (["scenes:4", "scenes:5"], "named twice"),
         (["--hold-out", "0"], "--hold-out 0 must lie in (0, 0.5]"),
         (["--epochs", "0"], "--epochs 0 must be at least 1"),
+        (["--search", "0"], "--search 0 must be at least 1"),
+        (["--search", "3", "--epochs", "2"], "--epochs 2 is the first that --search tries"),
         (["--threads", "0"], "--threads 0 must be at least 1"),
         (["--models", "nobody"], "no family 'nobody'"),
     ],

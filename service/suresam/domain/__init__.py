@@ -1,0 +1,81 @@
+"""What travels between a client, the API, the router and an engine: plain values and NumPy."""
+
+from suresam.domain.answer import (
+    Mask,
+    Prediction,
+    Result,
+    ResultError,
+    Ring,
+    Rle,
+    Route,
+    SegmentResponse,
+    Timings,
+)
+from suresam.domain.geometry import (
+    Box,
+    ImageSize,
+    Point,
+)
+from suresam.domain.request import (
+    AUTO,
+    KNOWN_METHODS,
+    LARGE,
+    MASK_FORMATS,
+    SMALL,
+    MaskFormat,
+    OutputRequest,
+    Prompt,
+    PromptKind,
+    RouteRequest,
+    SegmentOptions,
+    SegmentRequest,
+    UncertaintyRequest,
+)
+from suresam.domain.serving import (
+    ModelInfo,
+    ServiceInfo,
+    Session,
+    SessionImage,
+)
+from suresam.domain.uncertainty import (
+    Advice,
+    HeadScores,
+    Uncertainty,
+    UncertaintyMap,
+)
+
+__all__ = [
+    "AUTO",
+    "KNOWN_METHODS",
+    "LARGE",
+    "MASK_FORMATS",
+    "SMALL",
+    "Advice",
+    "Box",
+    "HeadScores",
+    "ImageSize",
+    "Mask",
+    "MaskFormat",
+    "ModelInfo",
+    "OutputRequest",
+    "Point",
+    "Prediction",
+    "Prompt",
+    "PromptKind",
+    "Result",
+    "ResultError",
+    "Ring",
+    "Rle",
+    "Route",
+    "RouteRequest",
+    "SegmentOptions",
+    "SegmentRequest",
+    "SegmentResponse",
+    "ServiceInfo",
+    "Session",
+    "SessionImage",
+    "Timings",
+    "Uncertainty",
+    "UncertaintyMap",
+    "UncertaintyRequest",
+]

@@ -1,0 +1,53 @@
+"""What a calibration says of many masks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suresam.evaluation.calibration.fitting import combined, curve_values
+from suresam.evaluation.calibration.masks import ScoredMasks
+from suresam.uncertainty.calibration import Interval, MemberCalibration
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statements:
+    """Of N masks.
+
+    Attributes:
+        expected: (N,) expected IoU.
+        low, high: (N,) ends of the interval.
+    """
+
+    expected: Values
+    low: Values
+    high: Values
+
+    @property
+    def width(self) -> Values:
+        """(N,) of the interval."""
+        return self.high - self.low
+
+    def covered(self, iou: Values) -> Values:
+        """(N,) 1 where the interval holds the true IoU, else 0."""
+        return ((self.low <= iou) & (iou <= self.high)).astype(np.float64)
+
+
+def statements_of(calibration: MemberCalibration, masks: ScoredMasks) -> Statements:
+    """What a service would answer beside every mask.
+
+    Args:
+        calibration: of the member that made them.
+        masks: with all scores that the calibration reads.
+    """
+    expected = curve_values(calibration.expected, combined(calibration.weights, masks.scores))
+    return Statements(expected, *intervals_around(calibration.interval, expected))
+
+
+def intervals_around(interval: Interval, expected: Values) -> tuple[Values, Values]:
+    """`Interval.around` of many expectations."""
+    place = np.searchsorted(interval.edges, expected, side="right")
+    low, high = expected + np.array(interval.low)[place], expected + np.array(interval.high)[place]
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)

@@ -1,0 +1,119 @@
+"""What one more click adds: where the service advises it, at random, and where the error is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from suresam.datasets import Mask
+from suresam.domain import ImageSize, Point, Prompt
+from suresam.evaluation.observations.plan import ONE_CLICK, by_shape
+from suresam.evaluation.observations.token_ious import token_ious
+from suresam.evaluation.prompts import correction
+from suresam.prediction import click_after
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
+from suresam.segmentation.prompts import prompt_row
+from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers
+from suresam.segmentation.transforms import full_size_masks
+
+ADVISED, RANDOM, LARGEST_ERROR = range(3)
+"""Last axis of what is measured: the advised click, one at random in the union of the three
+candidates, and the middle of the largest true error, which bounds what a click can do. All have
+the true label of their pixel."""
+
+_MAX_ROWS = 16
+
+
+@torch.inference_mode()
+def next_click_ious(
+    backbone: Backbone,
+    embedding: ImageEmbedding,
+    size: ImageSize,
+    prompts: Sequence[Prompt],
+    places: Sequence[int],
+    truths: Sequence[Mask],
+    generators: Sequence[np.random.Generator],
+) -> NDArray[np.float32]:
+    """IoU of the single mask that answers each prompt and one more click.
+
+    Args:
+        backbone, embedding, size: model and image.
+        prompts: Q of them.
+        places: of their kinds in `plan.PROMPTS`; single clicks are answered by the best of three
+            masks, others by one.
+        truths: (H, W) bool for every prompt.
+        generators: of each prompt's random click.
+
+    Returns:
+        (Q, 3); NaN where no click is advised or no candidate has a pixel.
+    """
+    rows = [prompt_row(prompt, size, embedding, backbone) for prompt in prompts]
+    asked: list[tuple[int, int, Prompt]] = []
+    for group in by_shape([row.shape for row in rows], _MAX_ROWS):
+        decoded = backbone.decode([rows[i] for i in group])
+        single = single_answers(backbone, [rows[i] for i in group], decoded)
+        for k, i in enumerate(group):
+            logits, predicted = decoded.low_res_logits[k], decoded.predicted_iou[k].cpu().numpy()
+            is_choice = places[i] in ONE_CLICK
+            token = int(predicted[1:].argmax()) + 1 if is_choice else int(single[k])
+            masks = full_size_masks(logits, size).cpu().numpy()
+            advised = click_after(backbone, rows[i], logits, predicted, token, size)
+            union = np.asarray(masks[list(CANDIDATE_TOKENS)].any(0))
+            *centre, _ = correction(np.ascontiguousarray(masks[token]), truths[i])
+            clicks = {
+                ADVISED: None if advised is None else advised.point,
+                RANDOM: _random_pixel(union, generators[i]),
+                LARGEST_ERROR: Point(*centre),
+            }
+            asked += [
+                (i, kind, _with_click(prompts[i], point, truths[i]))
+                for kind, point in clicks.items()
+                if point is not None
+            ]
+    ious = np.full((len(prompts), 3), np.nan, np.float32)
+    further = [prompt_row(prompt, size, embedding, backbone) for _, _, prompt in asked]
+    for group in by_shape([row.shape for row in further], _MAX_ROWS):
+        decoded = backbone.decode([further[j] for j in group])
+        single = single_answers(backbone, [further[j] for j in group], decoded)
+        for k, j in enumerate(group):
+            question, kind, _ = asked[j]
+            logits = decoded.low_res_logits[k, int(single[k])][None]
+            ious[question, kind] = float(token_ious(logits, truths[question], size))
+    return ious
+
+
+def answer_tokens(observed: Mapping[str, NDArray[Any]], member: int) -> NDArray[np.int64]:
+    """Whose mask answers each question: the best of three for one click, which may mean several
+    things, and otherwise the token that answers where one mask is wanted.
+
+    Args:
+        observed: `prompt`, `predicted_iou` and `single_token` of Q questions.
+        member: its place in them.
+
+    Returns:
+        (Q,) within 0 to 3.
+    """
+    best = observed["predicted_iou"][:, member, 1:].argmax(-1) + 1
+    single = observed["single_token"][:, member]
+    tokens: NDArray[np.int64] = np.where(np.isin(observed["prompt"], ONE_CLICK), best, single)
+    return tokens.astype(np.int64)
+
+
+def _with_click(prompt: Prompt, point: Point, truth: Mask) -> Prompt:
+    """The prompt and one more click with its true label."""
+    return Prompt(
+        points=(*prompt.points, point),
+        labels=(*prompt.point_labels, int(truth[int(point.y), int(point.x)])),
+        box=prompt.box,
+        mask_input=prompt.mask_input,
+    )
+
+
+def _random_pixel(union: Mask, rng: np.random.Generator) -> Point | None:
+    pixels = np.flatnonzero(union)
+    if not len(pixels):
+        return None
+    place = int(rng.choice(pixels))
+    return Point(place % union.shape[1], place // union.shape[1])

@@ -1,0 +1,67 @@
+"""What to do about an answer: the action of greatest expected gain, if it gains enough."""
+
+from collections.abc import Callable
+
+from suresam.domain import Advice, HeadScores
+from suresam.uncertainty.next_click import NextClick
+
+ACCEPT, ADD_POINT, CHOOSE_MASK, USE_LARGE, REVIEW = ACTIONS = (
+    "accept",
+    "add_point",
+    "choose_mask",
+    "use_large",
+    "review",
+)
+
+WORTHWHILE = 0.05
+"""Expected gain in IoU below which nobody is asked to do anything."""
+
+POOR = 0.5
+"""Expected IoU below which a mask that nothing improves should be looked at by a person. An IoU
+of one half is what detection benchmarks since PASCAL VOC call found."""
+
+
+def advise(
+    scores: HeadScores, has_choice: bool, find_click: Callable[[], NextClick | None]
+) -> Advice | None:
+    """One action for the best mask of an answer.
+
+    Args:
+        scores: of that mask.
+        has_choice: whether the answer holds other masks, too.
+        find_click: where the next click would go; asked only if a click is worth it.
+
+    Returns:
+        The advice; None without a calibration, since raw gaps are not worth comparing.
+    """
+    expected = scores.expected_iou
+    if expected is None:
+        return None
+    gains = {
+        CHOOSE_MASK: scores.task_gap if has_choice else None,
+        USE_LARGE: scores.model_gap,
+        ADD_POINT: scores.next_click_gain,
+    }
+    for action, gain in sorted(_worthwhile(gains).items(), key=lambda item: -item[1]):
+        if action != ADD_POINT:
+            return Advice(action, _REASONS[action].format(gain=gain))
+        if (click := find_click()) is not None:
+            x, y = click.point
+            reason = _REASONS[action].format(gain=gain, x=x, y=y)
+            return Advice(action, reason, click.point, click.label)
+    if expected < POOR:
+        return Advice(REVIEW, f"expected IoU {expected:.2f} is poor, and nothing here mends it")
+    return Advice(ACCEPT, f"expected IoU {expected:.2f}; nothing is expected to add {WORTHWHILE}")
+
+
+_REASONS = {
+    CHOOSE_MASK: "the prompt may mean several things; the best of the three masks is expected to "
+    "be {gain:.2f} IoU better than this one",
+    USE_LARGE: "the large model is expected to be {gain:.2f} IoU better",
+    ADD_POINT: "a click at ({x:.0f}, {y:.0f}), where the candidates disagree most, is expected to "
+    "add {gain:.2f} IoU",
+}
+
+
+def _worthwhile(gains: dict[str, float | None]) -> dict[str, float]:
+    return {action: g for action, g in gains.items() if g is not None and g >= WORTHWHILE}
