@@ -6,7 +6,13 @@ import sys
 from pathlib import Path
 
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir
+from suresam.cli.whole_family import (
+    add_observing,
+    all_members,
+    check_threads,
+    chosen_models_dir,
+    chosen_pictures,
+)
 from suresam.errors import ConfigurationError
 
 _SCENES = 1000
@@ -24,37 +30,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "may have learned from them. The file goes beside the heads, and `suresam serve "
         "--calibration NAME` follows it.",
     )
+    add_observing(parser, _SCENES, " drawn for this purpose")
     add = parser.add_argument
-    add("dataset", metavar="DATASET",
-        help=f"scenes:N drawn for this purpose (default {_SCENES}), a folder with images/ and "
-        "segments/ (label-map PNGs), or COCO JSON")  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
     add("--name", metavar="NAME", help="of the calibration (default: that of the data set)")
-    add("--models", default="demo", metavar="FAMILY", help="model family (default: demo)")
-    add("--models-dir", type=Path, metavar="DIR",
-        help="your own folder of manifests and weights, where the file goes (default: "
-        "SURESAM_MODELS_DIR, else beside the downloads)")  # fmt: skip
     add("--state", type=Path, metavar="DIR",
         help="folder of observations, from which an interrupted run goes on (default "
         "runs/calibration-NAME)")  # fmt: skip
-    add("--limit", type=int, metavar="N", help="most pictures (default: all)")
-    add("--per-image", type=int, metavar="N",
-        help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
-    add("--seed", type=int, default=0, help="of targets, prompts and halves (default 0)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
-        help="where models run (default: auto)")  # fmt: skip
-    add("--threads", type=int, default=1, metavar="N",
-        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 @needs_extra("evaluate")
 def run(args: argparse.Namespace) -> int:
     """Observe, fit, judge and write."""
-    from suresam.datasets import open_dataset
     from suresam.evaluation.calibration.judging import format_figures
     from suresam.evaluation.calibration.run import calibrate
-    from suresam.evaluation.targets import usual_choice
     from suresam.scenes.scene import CALIBRATION_SEEDS
     from suresam.segmentation.manifests import load_family
     from suresam.segmentation.model_folders import downloads_folder
@@ -62,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from suresam.uncertainty.member_heads import load_member_heads
 
     check_threads(args)
-    text = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
-    dataset = open_dataset(text, args.images, seeds=CALIBRATION_SEEDS)
+    dataset, choice = chosen_pictures(args, args.dataset, args.images, _SCENES, CALIBRATION_SEEDS)
     name = args.name or _UNUSUAL.sub("-", dataset.name)
     if _UNUSUAL.search(name):
         raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
@@ -76,9 +64,6 @@ def run(args: argparse.Namespace) -> int:
             f"train usam`, or import published ones"
         )
     members = all_members(args, family, models_dir)
-    choice = usual_choice(
-        dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
-    )
     state = args.state or Path("runs") / f"calibration-{name}"
     calibration, figures = calibrate(
         name, members, heads, dataset, choice, state, sys.stderr, args.threads

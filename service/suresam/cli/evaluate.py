@@ -23,10 +23,16 @@ DATASET is one of
                      segments/ID_K.png of annotator K, one channel of 8 or 16 bits, 0 unlabelled
   FILE.json          COCO instances (polygons or run lengths), the pictures beside the file, in
                      images/ beside it, or in --images
+  DIR:SPLIT          a split of ADE20K, DAVIS 2017, MOSE or SA-V in the folder as published, known
+                     by its layout: ADEChallengeData2016:validation, DAVIS:val, MOSE:train,
+                     SA-V:sav_val (DAVIS:480p/val where both resolutions are there); :SPLIT can be
+                     left out where there is only one. SA-V's training videos need
+                     pip install 'suresam[video]'
+  DIR:SPLIT:N        at most N annotated frames of every video, evenly spread (default: all)
 
 Every chosen target is asked for with one to six clicks (each corrects the answer before), with
 its box, and with a mask input; models are compared target by target, beside baselines that know
-nothing. Intervals are 95 %, by resampling pictures.
+nothing. Intervals are 95 %, by resampling pictures; frames of a video go together.
 
 DIR from --out gets report.json, figures.csv (a row a figure), targets.csv (a row a target),
 figures.png and contact-MODEL.png (best, middle and worst answers)."""

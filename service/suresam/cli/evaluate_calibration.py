@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir, family_heads
+from suresam.cli.whole_family import (
+    add_observing,
+    all_members,
+    check_threads,
+    chosen_models_dir,
+    chosen_pictures,
+    family_heads,
+)
 from suresam.errors import ConfigurationError
 
 if TYPE_CHECKING:  # torch comes with these
-    from suresam.datasets import Dataset
-    from suresam.evaluation.targets import TargetChoice
     from suresam.segmentation.manifests import Family
     from suresam.uncertainty.calibration import Calibration
     from suresam.uncertainty.member_heads import HeadFile
@@ -45,32 +50,17 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_observing(parser, _SCENES)
     add = parser.add_argument
-    add("dataset", metavar="DATASET",
-        help=f"scenes[:N] (default {_SCENES}), a folder of label maps, or COCO JSON")  # fmt: skip
     add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
-    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
     add("--refit", metavar="DATASET2",
         help="fit another calibration on these pictures, and judge it, too; scenes are those for "
         "calibrations")  # fmt: skip
     add(
         "--refit-images", type=Path, metavar="DIR", help="where the pictures of a COCO DATASET2 are"
     )
-    add("--models", default="demo", metavar="FAMILY", help="model family (default: demo)")
-    add("--models-dir", type=Path, metavar="DIR",
-        help="your own folder of manifests, heads, calibrations and weights (default: "
-        "SURESAM_MODELS_DIR)")  # fmt: skip
     add("--calibration", metavar="NAME",
         help="calibration to judge (default: that of the family's manifests)")  # fmt: skip
-    add("--limit", type=int, metavar="N", help="most pictures of a data set (default: all)")
-    add("--per-image", type=int, metavar="N",
-        help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N",
-        help="of the choice of targets, prompts, halves and intervals (default: 0)")  # fmt: skip
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
-        help="where models run (default: auto)")  # fmt: skip
-    add("--threads", type=int, default=1, metavar="N",
-        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -79,16 +69,18 @@ def run(args: argparse.Namespace) -> int:
     """Observe, judge, print and write."""
     from suresam.evaluation.calibration.evaluating import Refit, evaluate_calibration
     from suresam.evaluation.calibration.table import format_report
-    from suresam.scenes.scene import CALIBRATION_SEEDS, TEST_SEEDS
+    from suresam.scenes.scene import CALIBRATION_SEEDS
     from suresam.segmentation.manifests import load_family
 
     check_threads(args)
     if args.refit is None and args.refit_images is not None:
         raise ConfigurationError(f"--refit-images {args.refit_images} belongs to --refit")
-    dataset, choice = _pictures(args, args.dataset, args.images, TEST_SEEDS)
+    dataset, choice = chosen_pictures(args, args.dataset, args.images, _SCENES, None)
     refit = None
     if args.refit is not None:
-        refit = Refit(*_pictures(args, args.refit, args.refit_images, CALIBRATION_SEEDS))
+        refit = Refit(
+            *chosen_pictures(args, args.refit, args.refit_images, _SCENES, CALIBRATION_SEEDS)
+        )
     models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
     heads, calibration = _served(family, models_dir, args.calibration)
@@ -100,20 +92,6 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     print(format_report(report))
     return 0
-
-
-def _pictures(
-    args: argparse.Namespace, text: str, images: Path | None, seeds: range
-) -> "tuple[Dataset, TargetChoice]":
-    from suresam.datasets import open_dataset
-    from suresam.evaluation.targets import usual_choice
-
-    name = f"scenes:{_SCENES}" if text == "scenes" else text
-    dataset = open_dataset(name, images, seeds=seeds)
-    choice = usual_choice(
-        dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
-    )
-    return dataset, choice
 
 
 def _served(

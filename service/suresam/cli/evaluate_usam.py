@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import all_members, check_threads, chosen_models_dir, family_heads
+from suresam.cli.whole_family import (
+    add_observing,
+    all_members,
+    check_threads,
+    chosen_models_dir,
+    chosen_pictures,
+    family_heads,
+)
 
 if TYPE_CHECKING:  # torch comes with these
     from suresam.evaluation.usam.comparison import Rival
@@ -47,46 +54,26 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_observing(parser, _SCENES)
     add = parser.add_argument
-    add("dataset", metavar="DATASET",
-        help=f"scenes:N (default {_SCENES}), a folder of label maps, or COCO JSON")  # fmt: skip
     add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
-    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
-    add("--models", default="demo", metavar="FAMILY", help="model family (default: demo)")
-    add("--models-dir", type=Path, metavar="DIR",
-        help="your own folder of manifests and weights (default: SURESAM_MODELS_DIR)")  # fmt: skip
     add("--heads", type=Path, metavar="FILE.safetensors",
         help="heads to judge (default: those of the family's manifests)")  # fmt: skip
     add("--compare", type=Path, nargs="+", default=[], metavar="FILE.safetensors",
         help="further head files for the same weights, to stand beside the heads")  # fmt: skip
     add("--calibration", metavar="NAME",
         help="calibration to judge, too (default: that of the family's manifests)")  # fmt: skip
-    add("--limit", type=int, metavar="N", help="most pictures (default: all)")
-    add("--per-image", type=int, metavar="N",
-        help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N",
-        help="of the choice of targets, clicks and intervals (default: 0)")  # fmt: skip
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
-        help="where models run (default: auto)")  # fmt: skip
-    add("--threads", type=int, default=1, metavar="N",
-        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 @needs_extra("evaluate")
 def run(args: argparse.Namespace) -> int:
     """Observe, judge, print and write."""
-    from suresam.datasets import open_dataset
-    from suresam.evaluation.targets import usual_choice
     from suresam.evaluation.usam.run import evaluate_usam, format_evaluation
     from suresam.segmentation.manifests import load_family
 
     check_threads(args)
-    name = f"scenes:{_SCENES}" if args.dataset == "scenes" else args.dataset
-    dataset = open_dataset(name, args.images)
-    choice = usual_choice(
-        dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
-    )
+    dataset, choice = chosen_pictures(args, args.dataset, args.images, _SCENES, None)
     models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
     heads, readings = _heads(args.heads, family, models_dir, args.calibration)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import all_members, chosen_models_dir
+from suresam.cli.whole_family import DATASET, all_members, chosen_models_dir
 
 _SCENES = "scenes:2000"
 
@@ -24,8 +24,7 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add = parser.add_argument
     add("dataset", nargs="*", default=[_SCENES], metavar="DATASET",
-        help="`scenes:N` drawn for this purpose, a folder with images/ and segments/ (label-map "
-        f"PNGs) or a COCO .json file (default: {_SCENES})")  # fmt: skip
+        help=f"`scenes:N` drawn for this purpose (default: {_SCENES}), or {DATASET}")  # fmt: skip
     add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
     add("--models", default="demo", metavar="FAMILY",
         help="family to train heads for (default demo)")  # fmt: skip
@@ -45,14 +44,17 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="share of the pictures that the report is about, not learned from "
         "(default 0.1)")  # fmt: skip
     add("--epochs", type=int, default=20, metavar="N", help="passes over all masks (default 20)")
-    add("--learning-rate", type=float, default=1e-3, metavar="X", help="of AdamW (default 0.001)")
-    add("--hidden", type=int, metavar="N",
-        help="width of the hidden layers (default: that of the input, as published)")  # fmt: skip
+    add("--learning-rate", type=float, default=2e-3, metavar="X", help="of AdamW (default 0.002)")
+    add("--weight-decay", type=float, default=1.5, metavar="X",
+        help="of AdamW, times the learning rate at every step (default 1.5)")  # fmt: skip
+    add("--hidden", type=int, default=64, metavar="N",
+        help="width of the hidden layers (default 64; published ones are as wide as their "
+        "input)")  # fmt: skip
     add("--tokens", choices=("both", "iou", "mask"), default="both",
         help="what heads see of the decoder: its IoU token and that of the mask, or one of the two "
         "alone, to find out what each is worth (default both)")  # fmt: skip
     add("--search", type=int, metavar="N",
-        help="try N settings (learning rate 0.0001 to 0.1, weight decay, 5 to 80 epochs, masks a "
+        help="try N settings (learning rate, weight decay, epochs, masks a "
         "step), those of the other options first, and teach the heads with the best (default: no "
         "search)")  # fmt: skip
     add("--seed", type=int, default=0,
@@ -88,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             hidden=args.hidden,
             epochs=args.epochs,
             learning_rate=args.learning_rate,
+            weight_decay=args.weight_decay,
             seed=args.seed,
         ),
         tokens=args.tokens,

@@ -8,10 +8,62 @@ from suresam.errors import ConfigurationError
 from suresam.settings import read_settings
 
 if TYPE_CHECKING:  # torch comes with these
+    from suresam.datasets import Dataset
     from suresam.evaluation.contestants import Contestant
+    from suresam.evaluation.targets import TargetChoice
     from suresam.segmentation.manifests import Family
     from suresam.uncertainty.head_reading import HeadReading
     from suresam.uncertainty.member_heads import HeadFile
+
+
+DATASET = "a data set as `suresam evaluate segmenter --help` lists them"
+
+
+def add_observing(parser: argparse.ArgumentParser, scenes: int, drawn: str = "") -> None:
+    """What every command takes that asks a family about annotated pictures.
+
+    Args:
+        parser: of the command.
+        scenes: number of scenes that "scenes" alone stands for.
+        drawn: what is to be said of them beside their number.
+    """
+    add = parser.add_argument
+    add("dataset", metavar="DATASET", help=f"scenes:N{drawn} (default {scenes}), or {DATASET}")
+    add("--images", type=Path, metavar="DIR", help="where the pictures of a COCO file are")
+    add("--models", default="demo", metavar="FAMILY", help="model family (default: demo)")
+    add("--models-dir", type=Path, metavar="DIR",
+        help="your own folder of manifests, weights, heads and calibrations (default: "
+        "SURESAM_MODELS_DIR)")  # fmt: skip
+    add("--limit", type=int, metavar="N", help="most pictures of a data set (default: all)")
+    add("--per-image", type=int, metavar="N",
+        help="most targets of a picture (default: 2 for scenes, else 5)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N",
+        help="of the choice of targets, prompts, halves and intervals (default: 0)")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto",
+        help="where models run (default: auto)")  # fmt: skip
+    add("--threads", type=int, default=1, metavar="N",
+        help="CPU cores to use, each by one process (default 1)")  # fmt: skip
+
+
+def chosen_pictures(
+    args: argparse.Namespace, text: str, images: Path | None, scenes: int, seeds: range | None
+) -> "tuple[Dataset, TargetChoice]":
+    """A data set and which of its targets, by the arguments of `add_observing`.
+
+    Args:
+        args: of the command line.
+        text: the data set's name.
+        images: where the pictures of a COCO file are.
+        scenes: number of scenes that "scenes" alone stands for.
+        seeds: of scenes; None for those that figures are published of.
+    """
+    from suresam.datasets import open_dataset
+    from suresam.evaluation.targets import usual_choice
+
+    dataset = open_dataset(f"scenes:{scenes}" if text == "scenes" else text, images, seeds=seeds)
+    return dataset, usual_choice(
+        dataset, per_image=args.per_image, num_targets=None, num_images=args.limit, seed=args.seed
+    )
 
 
 def chosen_models_dir(args: argparse.Namespace) -> Path | None:

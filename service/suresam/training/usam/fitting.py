@@ -18,7 +18,8 @@ _JUDGED_AT_ONCE = 8192
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """How heads are taught.
+    """How heads are taught. What is usual was chosen on held-out pictures of 1,200 scenes: heads as
+    wide as their input and hardly decayed tell the gaps of new pictures worse.
 
     Attributes:
         hidden: width of both hidden layers; None for that of the input, as published.
@@ -32,11 +33,11 @@ class FitOptions:
         ConfigurationError: a number that cannot be followed.
     """
 
-    hidden: int | None = None
+    hidden: int | None = 64
     epochs: int = 20
     batch: int = 1024
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = 2e-3
+    weight_decay: float = 1.5
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -47,6 +48,8 @@ class FitOptions:
                 raise ConfigurationError(f"--{name} {value} must be at least 1")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigurationError(f"--learning-rate {self.learning_rate:g} must be positive")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ConfigurationError(f"--weight-decay {self.weight_decay:g} must be at least 0")
         if self.seed < 0:
             raise ConfigurationError(f"--seed {self.seed} must be at least 0")
 

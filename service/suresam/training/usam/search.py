@@ -41,7 +41,7 @@ class SearchOptions:
 
     trials: int
     learning_rate: tuple[float, float] = (1e-4, 0.1)
-    weight_decay: tuple[float, float] = (1e-4, 0.1)
+    weight_decay: tuple[float, float] = (1e-3, 10.0)
     epochs: tuple[int, int] = (5, 80)
     batch: tuple[int, int] = (256, 4096)
 

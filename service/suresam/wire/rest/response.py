@@ -28,8 +28,10 @@ class AdviceBody(AnswerModel):
 
     action: str = Field(description="accept, add_point, choose_mask, use_large or review.")
     point: tuple[float, float] | None = Field(description="Where to click next, as [x, y].")
-    label: int | None
-    reason: str
+    label: int | None = Field(
+        description="What that click is expected to say: 1 on the thing, 0 beside it."
+    )
+    reason: str = Field(description="In words, with the expected gain in IoU.")
 
     @classmethod
     def from_domain(cls, advice: Advice) -> "AdviceBody":
