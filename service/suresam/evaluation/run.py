@@ -15,9 +15,9 @@ from suresam.evaluation.measuring import BASELINES, Measurements, measure
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.progress import tell_progress
 from suresam.evaluation.questions import CLICK_TOP, QUESTIONS
+from suresam.evaluation.rows import rounded
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
 
-_DIGITS = 4
 _MEANS, _JUDGEMENTS = ("iou", "boundary_f"), ("pearson", "mean_signed_error")
 """Measures in manifests: of every question, and of the predicted IoU of one click."""
 _LIBRARIES = ("torch", "sam2", "numpy", "scipy", "opencv-python-headless", "pycocotools")
@@ -162,9 +162,9 @@ def flat_figures(evaluation: Evaluation, who: str) -> dict[str, float | int]:
     wanted += [(who, CLICK_TOP, kind) for kind in _JUDGEMENTS]
     for person, question, kind in wanted:
         found = evaluation.figures.find(person, question, kind)
-        if found is not None and found.value == found.value:  # what was not asked is left out
-            name = question if kind == "iou" else f"{question}_{kind}"
-            flat[name] = round(found.value, _DIGITS)
+        value = None if found is None else rounded(found.value)
+        if value is not None:  # what was not asked is left out
+            flat[question if kind == "iou" else f"{question}_{kind}"] = value
     return flat
 
 
@@ -191,6 +191,5 @@ def _ratio(small: Cost, large: Cost) -> dict[str, float | int | None]:
 def _rounded(values: dict[str, float | int]) -> dict[str, float | int | None]:
     """For JSON, which knows no NaN."""
     return {
-        name: value if isinstance(value, int) else None if value != value else round(value, _DIGITS)
-        for name, value in values.items()
+        name: value if isinstance(value, int) else rounded(value) for name, value in values.items()
     }

@@ -1,6 +1,5 @@
 """From a calibrated family and a data set to what its advice is worth, as files."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,11 +11,12 @@ from suresam.errors import ConfigurationError
 from suresam.evaluation.advice.cases import KINDS, cases_of
 from suresam.evaluation.advice.figures import AdviceFigures, format_advice, judge_advice
 from suresam.evaluation.advice.plot import draw_advice
-from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.progress import tell_counts
+from suresam.evaluation.rows import estimate_row, write_csv
 from suresam.evaluation.targets import TargetChoice
 from suresam.machine import describe_machine
 from suresam.uncertainty.head_reading import HeadReading
@@ -29,7 +29,6 @@ OBSERVATIONS, REPORT, TABLE, TEXT, PLOT = (
     "advice.txt",
     "advice.png",
 )
-_DIGITS = 4
 
 
 def evaluate_advice(
@@ -105,10 +104,7 @@ def evaluate_advice(
         (out / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
         (out / TEXT).write_text(f"{title}\n\n{text}\n")
         (out / PLOT).write_bytes(draw_advice(figures, title))
-        with (out / TABLE).open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(out / TABLE, rows)
     except OSError as error:
         raise ConfigurationError(f"cannot write into {out}: {error.strerror}") from error
     return figures
@@ -131,13 +127,12 @@ def _rows(figures: Mapping[str, AdviceFigures]) -> list[dict[str, Any]]:
         }
         for table, estimates in tables.items():
             for name, estimate in estimates.items():
-                rows.append({"member": member, "table": table, "name": name, **_told(estimate)})
+                rows.append(
+                    {
+                        "member": member,
+                        "table": table,
+                        "name": name,
+                        **estimate_row(estimate, "prompts"),
+                    }
+                )
     return rows
-
-
-def _told(e: Estimate) -> dict[str, float | int | None]:
-    numbers = {"value": e.value, "low": e.low, "high": e.high}
-    return {name: None if v != v else round(v, _DIGITS) for name, v in numbers.items()} | {
-        "prompts": e.num_targets,
-        "pictures": e.num_images,
-    }

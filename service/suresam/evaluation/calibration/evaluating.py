@@ -10,9 +10,9 @@ import numpy as np
 from suresam.datasets import Dataset
 from suresam.datasets.procedural import Scenes
 from suresam.errors import ConfigurationError
-from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.calibration.curves import REFITTED, SERVED, curves_of
-from suresam.evaluation.calibration.files import rounded, write_files
+from suresam.evaluation.calibration.files import write_files
 from suresam.evaluation.calibration.judging import (
     judge_calibrated,
     judge_difference,
@@ -27,6 +27,7 @@ from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.progress import tell_counts
+from suresam.evaluation.rows import estimate_row
 from suresam.evaluation.targets import PictureDeck, TargetChoice
 from suresam.machine import describe_machine
 from suresam.uncertainty.calibration import Calibration, MemberCalibration
@@ -207,14 +208,4 @@ def _figures(
         for which, figures in judged.items():
             for measure, estimate in figures.items():
                 where = {"member": member, "prompt": kind, "calibration": which}
-                yield where | {"measure": measure, **_numbers(estimate)}
-
-
-def _numbers(estimate: Estimate) -> dict[str, float | int | None]:
-    return {
-        "value": rounded(estimate.value),
-        "low": rounded(estimate.low),
-        "high": rounded(estimate.high),
-        "masks": estimate.num_targets,
-        "pictures": estimate.num_images,
-    }
+                yield where | {"measure": measure, **estimate_row(estimate, "masks")}

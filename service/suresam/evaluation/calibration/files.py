@@ -1,8 +1,7 @@
 """The report on a calibration as files: JSON, two CSV, text and a plot."""
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from suresam.errors import ConfigurationError
 from suresam.evaluation.calibration.curves import MemberCurves
 from suresam.evaluation.calibration.plot import draw_calibration
 from suresam.evaluation.calibration.table import format_report
+from suresam.evaluation.rows import rounded, write_csv
 
 REPORT, FIGURES, RELIABILITY, TEXT, PLOT = NAMES = (
     "calibration.json",
@@ -19,13 +19,6 @@ REPORT, FIGURES, RELIABILITY, TEXT, PLOT = NAMES = (
     "calibration.png",
 )
 """Other names than those of `suresam evaluate usam`, whose folder they may share."""
-
-_DIGITS = 4
-
-
-def rounded(value: float) -> float | None:
-    """Four digits, which JSON can hold; None for NaN."""
-    return None if value != value else round(value, _DIGITS)
 
 
 def write_files(
@@ -74,17 +67,10 @@ def write_files(
     report = report | {"reliability": reliability, "risk_coverage": risk_coverage}
     try:
         (folder / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
-        _write_csv(folder / FIGURES, report["figures"])
-        _write_csv(folder / RELIABILITY, reliability)
+        write_csv(folder / FIGURES, report["figures"])
+        write_csv(folder / RELIABILITY, reliability)
         (folder / TEXT).write_text(format_report(report) + "\n")
         (folder / PLOT).write_bytes(draw_calibration(report, curves))
     except OSError as error:
         raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
     return report
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)

@@ -1,15 +1,14 @@
 """From a family, its heads and a data set to the poster's tables as files."""
 
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
-from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.calibration.judging import Figures, format_figures, judge_member
 from suresam.evaluation.calibration.masks import masks_of_members
 from suresam.evaluation.contestants import Contestant
@@ -17,6 +16,7 @@ from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.progress import tell_counts
+from suresam.evaluation.rows import estimate_row, write_csv
 from suresam.evaluation.targets import TargetChoice
 from suresam.evaluation.usam.cases import VIEWS, Clicks, read_clicks
 from suresam.evaluation.usam.comparison import (
@@ -41,7 +41,6 @@ REPORT, TABLE_CSV, CORRELATION_CSV, COMPARISON_CSV, TEXT = (
     "comparison.csv",
     "tables.txt",
 )
-_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +173,20 @@ def _write(
         "intervals": {"level": LEVEL, "resamples": NUM_RESAMPLES, "resampled": "images"},
         "tables": [
             {"table": r.table, "view": r.view, "member": r.member, "measure": r.measure,
-             "against": r.against, **_rounded(r.estimate)} for r in found.rows
+             "against": r.against, **estimate_row(r.estimate, "clicks")} for r in found.rows
         ],
         "mean_iou": [
             {"table": e.table, "view": e.view, "member": e.member,
-             "cheap": _rounded(e.cheap), "expensive": _rounded(e.expensive)} for e in found.ends
+             "cheap": estimate_row(e.cheap, "clicks"),
+             "expensive": estimate_row(e.expensive, "clicks")} for e in found.ends
         ],
         "calibration": {
-            member: {name: _rounded(e) for name, e in figures.items()}
+            member: {name: estimate_row(e, "clicks") for name, e in figures.items()}
             for member, figures in found.calibration.items()
         },
         "correlations": [
             {"member": c.member, "view": c.view, "first": c.first, "second": c.second,
-             **_rounded(c.estimate)} for c in found.correlations
+             **estimate_row(c.estimate, "clicks")} for c in found.correlations
         ],
         "comparison": {
             "heads": [
@@ -195,7 +195,7 @@ def _write(
             ],
             "tables": [
                 {"table": c.table, "view": c.view, "member": c.member, "measure": c.measure,
-                 "heads": c.heads, "against": c.against, **_rounded(c.estimate)}
+                 "heads": c.heads, "against": c.against, **estimate_row(c.estimate, "clicks")}
                 for c in found.comparison
             ],
         },
@@ -203,29 +203,13 @@ def _write(
     try:
         (out / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
         (out / TEXT).write_text(f"{title}\n\n{format_evaluation(found)}\n")
-        _write_csv(out / TABLE_CSV, report["tables"])
-        _write_csv(out / CORRELATION_CSV, report["correlations"])
+        write_csv(out / TABLE_CSV, report["tables"])
+        write_csv(out / CORRELATION_CSV, report["correlations"])
         if found.comparison:
-            _write_csv(out / COMPARISON_CSV, report["comparison"]["tables"])
+            write_csv(out / COMPARISON_CSV, report["comparison"]["tables"])
         for view in VIEWS:
             names = [member.manifest.name for member in members]
             curves = draw_curves(found.clicks, names, view, title)
             (out / f"curves-{view}.png").write_bytes(curves)
     except OSError as error:
         raise ConfigurationError(f"cannot write into {out}: {error.strerror}") from error
-
-
-def _rounded(e: Estimate) -> dict[str, float | int | None]:
-    numbers = {"value": e.value, "low": e.low, "high": e.high}
-    return {name: None if v != v else round(v, _DIGITS) for name, v in numbers.items()} | {
-        "clicks": e.num_targets,
-        "pictures": e.num_images,
-    }
-
-
-def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    table = list(rows)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
