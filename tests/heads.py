@@ -9,9 +9,9 @@ from torch import Tensor
 from suresam.uncertainty.calibration import (
     Calibration,
     Curve,
-    GapReading,
     Interval,
     MemberCalibration,
+    Reading,
 )
 from suresam.uncertainty.head_info import HeadInfo
 from suresam.uncertainty.head_reading import HeadReading
@@ -66,12 +66,14 @@ def calibration_of(*models: str, **changes: Any) -> Calibration:
     half = Curve((-1.0, 1.0), (-0.5, 0.5))
     members = {
         model: MemberCalibration(
-            {FAKES.get(model, f"iou_{model}"): 1.0, "predicted_iou": 0.5, "entropy": 0.0},
-            Curve((0.0, 1.5), (0.1, 0.9)),
+            Reading(
+                {FAKES.get(model, f"iou_{model}"): 1.0, "predicted_iou": 0.5, "entropy": 0.0},
+                Curve((0.0, 1.5), (0.1, 0.9)),
+            ),
             Interval((0.5,), (-0.2, -0.1), (0.3, 0.05)),
             {
-                "model_gap": GapReading("model_gap", half),
-                "prompt_gap": GapReading("prompt_gap_derived", half),
+                "model_gap": Reading({"model_gap": 1.0}, half),
+                "prompt_gap": Reading({"prompt_gap_derived": 1.0}, half),
             },
         )
         for model in models

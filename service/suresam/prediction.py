@@ -24,6 +24,8 @@ from suresam.segmentation.backbone import (
 from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers, stability
 from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
 from suresam.uncertainty.advice import advise
+from suresam.uncertainty.agreement import mask_agreement
+from suresam.uncertainty.answer_scores import AGREEMENT, ENTROPY, PREDICTED_IOU
 from suresam.uncertainty.entropy import binary_entropy, mask_entropy
 from suresam.uncertainty.member_heads import MemberHeads
 from suresam.uncertainty.next_click import NextClick, next_click
@@ -90,16 +92,24 @@ class _Scores:
         single_token: (B,), the token that answers where one mask is wanted.
         is_finite: (B,).
         by_token: (B, K, T): predicted IoU, stability, and entropy if it was computed.
+        agreement: (B, 6), or (B, 0) where nothing reads it.
         heads: (B, T, H); H is 0 without heads.
     """
 
     single_token: NDArray[np.float64]
     is_finite: NDArray[np.float64]
     by_token: NDArray[np.float64]
+    agreement: NDArray[np.float64]
     heads: NDArray[np.float64]
 
     def row(self, index: int) -> "_Scores":
         return _Scores(*(getattr(self, name)[index] for name in self.__slots__))
+
+    @property
+    def decoder(self) -> dict[str, NDArray[np.float64]]:
+        """Of one row, as `answer_scores` takes it, as far as it was computed."""
+        by_token = dict(zip((PREDICTED_IOU, "stability", ENTROPY), self.by_token, strict=False))
+        return by_token | {AGREEMENT: self.agreement}
 
 
 def _scores(
@@ -112,16 +122,21 @@ def _scores(
         by_token.append(mask_entropy(logits))
     is_finite = (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)
     columns = [single_tokens[:, None].float(), is_finite[:, None].float(), *by_token]
+    pairs = 0
+    if heads is not None and heads.reading.calibrated is not None:
+        columns.append(mask_agreement(logits))
+        pairs = columns[-1].shape[1]
     if heads is not None:
         columns.append(heads.heads.score(decoded.iou_token, decoded.mask_tokens).flatten(1))
     host = torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)
-    single, finite, own, of_heads = np.split(
-        host, [1, 2, 2 + len(by_token) * NUM_MASK_TOKENS], axis=1
-    )
+    tokens_end = 2 + len(by_token) * NUM_MASK_TOKENS
+    ends = [1, 2, tokens_end, tokens_end + pairs]
+    single, finite, own, agreement, of_heads = np.split(host, ends, axis=1)
     return _Scores(
         single[:, 0],
         finite[:, 0],
         own.reshape(len(host), len(by_token), NUM_MASK_TOKENS),
+        agreement,
         of_heads.reshape(len(host), NUM_MASK_TOKENS, -1),
     )
 
@@ -138,11 +153,10 @@ def _finish(
         return NonFiniteOutput("the decoder's output is not finite")
     tokens = list(CANDIDATE_TOKENS) if wants.multimask else [int(scores.single_token)]
     predicted_iou, stable, *entropy = scores.by_token[:, tokens].tolist()
-    decoder = dict(zip(("predicted_iou", "stability", "entropy"), scores.by_token, strict=False))
     logits = low_res_logits[tokens]
     read = advice = None
     if heads is not None and wants.heads:
-        read = heads.reading.read(scores.heads, decoder, tokens, row.kind)
+        read = heads.reading.read(scores.heads, scores.decoder, tokens, row.kind)
         best = int(np.argmax(predicted_iou))
         advice = advise(
             read[best],

@@ -13,7 +13,7 @@ from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, Unce
 from suresam.errors import DeadlineExceeded
 from suresam.masks.png import decode_png
 from suresam.masks.rle import decode_rle
-from suresam.uncertainty.calibration import Curve, GapReading
+from suresam.uncertainty.calibration import Curve, Reading
 from suresam.uncertainty.member_heads import MemberHeads
 
 CLICK = Prompt(points=(Point(320, 240),), prompt_id="a")
@@ -126,9 +126,9 @@ async def test_a_calibration_makes_expectations_of_the_heads(
 def expecting(**gains: float) -> dict[str, MemberHeads]:
     """Heads of the small fake, calibrated to expect the same gains of every mask."""
     calibration = calibration_of("fake-small")
-    told = calibration.members["fake-small"].gaps
+    told = calibration.members["fake-small"].gains
     told.clear()
-    told.update({name: GapReading("entropy", Curve((0.0,), (g,))) for name, g in gains.items()})
+    told.update({name: Reading({"entropy": 1.0}, Curve((0.0,), (g,))) for name, g in gains.items()})
     return {"fake-small": heads_of("fake-small", calibration=calibration)}
 
 

@@ -33,7 +33,9 @@ turned out best). Intervals are 95 %, by resampling pictures.
 SamScore is the predicted IoU; Entropy that of the mask; H_Theta, H_Xp, H_A and H_Y those of masks
 mixed over members, over eight clicks, over the three candidates, and over all of them. Delta is the
 difference of two IoU heads, Delta* the head that learned the gain itself (D*_Theta, D*_Xp and D*_A
-for model, prompt and task), USAM the model's own IoU head.
+for model, prompt and task), Calibrated what a service tells with a calibration: the gap of an
+answer, mixed of heads, predicted IoUs, entropies and the agreement of its masks. USAM is the
+model's own IoU head.
 
 With --compare, the heads' own rows of further head files stand side by side on the same clicks,
 each with its difference to the first and the interval of that, resampled in pairs. UncertainSAM's
@@ -62,7 +64,7 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--compare", type=Path, nargs="+", default=[], metavar="FILE.safetensors",
         help="further head files for the same weights, to stand beside the heads")  # fmt: skip
     add("--calibration", metavar="NAME",
-        help="calibration to judge, too (default: that of the family's manifests)")  # fmt: skip
+        help="calibration whose gains are judged, too (default: the family's own)")  # fmt: skip
     parser.set_defaults(run=run)
 
 

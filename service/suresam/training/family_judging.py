@@ -124,26 +124,21 @@ def _refit(name: str, targets: int) -> Refit:
 
 
 def _tables(judged: Judged, dataset: Dataset, targets: int) -> Report:
-    folder = judged.state / dataset.name
-    readings = judged.readings
-    if isinstance(dataset, Scenes):  # many, so only the clicks that the tables are about
-        folder = judged.state / "tables" / dataset.name
-        names = [member.manifest.name for member in judged.members]
-        readings = [HeadReading(judged.heads.heads.info, name, names[-1]) for name in names]
+    folder = judged.state / "tables" / dataset.name
     print(f"judging {judged.heads.name} on {dataset.name}", file=judged.stream)
     evaluate_usam(
-        judged.members, judged.heads.heads, readings, dataset, _choice(dataset, targets), folder,
-        judged.stream, threads=judged.threads,
+        judged.members, judged.heads.heads, judged.readings, dataset, _choice(dataset, targets),
+        folder, judged.stream, threads=judged.threads,
     )  # fmt: skip
     return _read(folder / REPORT)
 
 
 def _calibration(judged: Judged, dataset: Dataset, targets: int, refit: Refit | None) -> Report:
-    # In the tables' folder, if it has one: both observe the same.
     print(f"judging {judged.calibration.name} on {dataset.name}", file=judged.stream)
     return evaluate_calibration(
         judged.members, judged.heads, judged.calibration, dataset, _choice(dataset, targets),
-        judged.state / dataset.name, judged.stream, threads=judged.threads, refit=refit,
+        judged.state / "calibrated" / dataset.name, judged.stream, threads=judged.threads,
+        refit=refit,
     )  # fmt: skip
 
 

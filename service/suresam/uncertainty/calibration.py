@@ -70,18 +70,22 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class GapReading:
-    """Which head tells a gap, and what its output is worth in IoU.
+class Reading:
+    """What a mix of a mask's scores is worth in IoU.
 
     Attributes:
-        head: the direct one or the difference of two, whichever proved better.
-        curve: from its output to the expected gain.
+        weights: of each score in the mix; heads by name and scores of `answer_scores`.
+        curve: from the mix to what is expected.
     """
 
-    head: str
+    weights: dict[str, float]
     curve: Curve
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def __call__(self, scores: Mapping[str, float]) -> float:
+        """What is expected of a mask with these scores."""
+        return self.curve(sum(weight * scores[name] for name, weight in self.weights.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +93,17 @@ class MemberCalibration:
     """Of one checkpoint.
 
     Attributes:
-        weights: of each score in the combined one; heads by name, `predicted_iou`, `entropy`.
-        expected: from the combined score to the expected IoU.
+        expected: the expected IoU.
         interval: round it.
-        gaps: expected gains by name: the gaps of an answer, and what an advised click adds; one
+        gains: expected gains by name: the gaps of an answer, and what an advised click adds; one
             that is missing is not told.
     """
 
-    weights: dict[str, float]
-    expected: Curve
+    expected: Reading
     interval: Interval
-    gaps: dict[str, GapReading]
+    gains: dict[str, Reading]
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-    def combined(self, scores: Mapping[str, float]) -> float:
-        """The combined score of a mask."""
-        return sum(weight * scores[name] for name, weight in self.weights.items())
 
 
 @dataclass(frozen=True, slots=True)

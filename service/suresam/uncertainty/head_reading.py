@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from suresam.domain import HeadScores, PromptKind
 from suresam.errors import CheckpointError
+from suresam.uncertainty.answer_scores import answer_scores
 from suresam.uncertainty.calibration import Calibration
 from suresam.uncertainty.head_info import (
     DENSE_PROMPT,
@@ -104,12 +105,16 @@ class HeadReading:
 
         Args:
             values: (T, H), of decoder tokens 0 to 3.
-            decoder: `predicted_iou` and `entropy` of those tokens, (T,) each.
+            decoder: of the same tokens, as `answer_scores` takes it; not read without a
+                calibration.
             tokens: those that made the masks.
             kind: of the prompt.
         """
         named = {name: value.tolist() for name, value in self.named(values).items()}
-        scores = named | {name: value.tolist() for name, value in decoder.items()}
+        scores = named
+        if self.calibrated is not None:
+            company = answer_scores(decoder)
+            scores = named | {name: value.tolist() for name, value in company.items()}
         is_known = kind in self._info.prompts
         return tuple(
             self._of_mask(
@@ -126,12 +131,12 @@ class HeadReading:
         gaps: dict[str, float | None] = {gap: named.get(gap) for gap in GAPS}
         expected = interval = next_click_gain = None
         if (member := self.calibrated) is not None:
-            expected = member.expected(member.combined(scores))
+            expected = member.expected(scores)
             interval = member.interval.around(expected)
             gains = {
-                gain: read.curve(scores[read.head])
-                for gain, read in member.gaps.items()
-                if read.head in scores
+                gain: read(scores)
+                for gain, read in member.gains.items()
+                if read.weights.keys() <= scores.keys()
             }
             gaps = {gap: gains.get(gap) for gap in GAPS}
             next_click_gain = gains.get(NEXT_CLICK)

@@ -8,7 +8,11 @@ from suresam.uncertainty.head_reading import HeadReading
 OF = {"s": "iou_s", "m": "iou_m", "l": "iou_l"}
 # iou_s, iou_m, iou_l, iou_dense_prompt, iou_unsupervised, model_gap, prompt_gap, task_gap
 VALUES = np.array([[0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]]) - 0.1 * np.arange(4)[:, None]
-DECODER = {"predicted_iou": np.array([0.2, 0.4, 0.6, 0.8]), "entropy": np.full(4, 0.1)}
+DECODER = {
+    "predicted_iou": np.array([0.2, 0.4, 0.6, 0.8]),
+    "entropy": np.full(4, 0.1),
+    "agreement": np.full(6, 0.5),
+}
 
 
 def read(model: str, largest: str, kind: str = "one_click", targets: str = "best_mask"):

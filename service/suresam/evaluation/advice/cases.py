@@ -24,6 +24,7 @@ from suresam.uncertainty.advice import (
     USE_LARGE,
     advise,
 )
+from suresam.uncertainty.answer_scores import DECODER
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads
 from suresam.uncertainty.next_click import NextClick
@@ -127,7 +128,7 @@ def _advice(
 ) -> tuple[str, float]:
     """The action, and the gain that the service expects of it."""
     place = int(observed["prompt"][question])
-    decoder = {name: observed[name][question, member] for name in ("predicted_iou", "entropy")}
+    decoder = {name: observed[name][question, member] for name in DECODER}
     [scores] = reading.read(said[question], decoder, [token], KINDS[PROMPTS[place]])
     # Where the click lies is told already, in what it adds.
     click = NextClick(Point(0, 0), 1) if has_click else None

@@ -60,8 +60,7 @@ def evaluate_calibration(
     """Observe, judge, and write the report, its tables and its plot.
 
     All kinds of prompts are asked, and every mask is judged that a service would answer them
-    with. Observations stay in the folder, so that an interrupted run goes on; those of `suresam
-    evaluate usam` on the same targets, with a calibration, are taken as they are.
+    with. Observations stay in the folder, so that an interrupted run goes on.
 
     Args:
         members: of a family, cheapest first.

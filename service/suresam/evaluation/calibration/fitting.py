@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from suresam.evaluation.calibration.masks import ScoredMasks
-from suresam.uncertainty.calibration import Curve, GapReading, Interval, MemberCalibration
+from suresam.uncertainty.answer_scores import COMPANY
+from suresam.uncertainty.calibration import Curve, Interval, MemberCalibration, Reading
 from suresam.uncertainty.head_info import GAPS, PROMPT_GAP, TASK_GAP
 from suresam.uncertainty.head_reading import DERIVED, NEXT_CLICK
 
@@ -16,9 +17,12 @@ LEVEL = 0.9
 
 _POINTS, _RANGES = 100, 10
 
-_HEADS_OF = {gap: (gap, gap + DERIVED) for gap in GAPS}
-_TELLERS = _HEADS_OF | {NEXT_CLICK: (*_HEADS_OF[PROMPT_GAP], *_HEADS_OF[TASK_GAP], "entropy")}
-"""Which scores may tell each gain; the one with the smallest squared error does."""
+_HEADS: dict[str, tuple[str, ...]] = {gap: (gap, gap + DERIVED) for gap in GAPS}
+_HEADS[NEXT_CLICK] = (*_HEADS[PROMPT_GAP], *_HEADS[TASK_GAP])
+"""Heads that may tell a gain. None learned that of an advised click."""
+
+_RIDGE = 1e-3
+"""Times the number of masks, on scores of unit variance."""
 
 Values = NDArray[np.float64]
 
@@ -26,11 +30,11 @@ Values = NDArray[np.float64]
 def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibration:
     """Calibrate one member.
 
-    The combined score is the least-squares mix of own IoU head, predicted IoU and entropy; an
-    isotonic curve makes an expected IoU of it. Intervals are split-conformal: quantiles of what
-    the other half of the pictures missed it by, in ten ranges of expected IoU. Of a gap's direct
-    head and the difference of two, the one with the smaller squared error there is kept; the gain
-    of an advised click, which no head learned, is told by whichever score does it best.
+    The expected IoU is an isotonic curve over the least-squares mix of the own IoU head and all
+    scores of `COMPANY`. Intervals are split-conformal: quantiles of what the other half of the
+    pictures missed it by, in ten ranges of expected IoU. A gain is told by the direct head, the
+    difference of two, or a mix of both with the same scores, whichever has the smallest squared
+    error on the other half.
 
     Args:
         own_head: name of the member's own IoU head.
@@ -43,26 +47,20 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
     pictures = np.random.default_rng(seed).permutation(np.unique(masks.picture))
     half = len(pictures) // 2
     fitted, bounding = masks.of_pictures(pictures[:half]), masks.of_pictures(pictures[half:])
-    names = (own_head, "predicted_iou", "entropy")
-    weights = _mix([fitted.scores[name] for name in names], fitted.iou)
-    mix = dict(zip(names, weights.tolist(), strict=True))
-    expected = rising_curve(combined(mix, fitted.scores), fitted.iou)
-    interval = conformal_interval(
-        curve_values(expected, combined(mix, bounding.scores)), bounding.iou, LEVEL
-    )
-    readings = {gain: _reading(gain, _TELLERS[gain], fitted, bounding) for gain in masks.gains}
-    gaps = {gain: reading for gain, reading in readings.items() if reading is not None}
-    return MemberCalibration(mix, expected, interval, gaps)
+    expected = _mixed((own_head,), fitted, fitted.iou)
+    interval = conformal_interval(readings_of(expected, bounding.scores), bounding.iou, LEVEL)
+    gains = {
+        gain: reading
+        for gain in masks.gains
+        if (reading := _best(gain, own_head, fitted, bounding)) is not None
+    }
+    return MemberCalibration(expected, interval, gains)
 
 
-def combined(weights: Mapping[str, float], scores: Mapping[str, Values]) -> Values:
-    """`MemberCalibration.combined` of many masks."""
-    return np.asarray(sum(weight * scores[name] for name, weight in weights.items()))
-
-
-def curve_values(curve: Curve, values: Values) -> Values:
-    """A curve at many places."""
-    return np.interp(values, curve.x, curve.y)
+def readings_of(reading: Reading, scores: Mapping[str, Values]) -> Values:
+    """A reading of many masks."""
+    mix = sum(weight * scores[name] for name, weight in reading.weights.items())
+    return np.asarray(np.interp(np.asarray(mix), reading.curve.x, reading.curve.y))
 
 
 def rising_curve(score: Values, truth: Values) -> Curve:
@@ -111,25 +109,32 @@ def _order_statistic(ordered: Values, share: float, is_low: bool) -> float:
     return float(ordered[int(place) - 1])
 
 
-def _mix(columns: Sequence[Values], truth: Values) -> Values:
-    """Least-squares weights, without the constant, which the curve absorbs."""
-    design = np.stack([*columns, np.ones_like(truth)], 1)
-    weights, *_ = np.linalg.lstsq(design, truth, rcond=None)
-    return np.asarray(weights[:-1])
+def _best(gain: str, own_head: str, fitted: ScoredMasks, bounding: ScoredMasks) -> Reading | None:
+    """The reading that tells a gain best; None where there is nothing to gain from."""
+    learned, tried = (part.where(~np.isnan(part.gains[gain])) for part in (fitted, bounding))
+    if not len(learned.iou) or not len(tried.iou):
+        return None
+    heads = [head for head in _HEADS[gain] if head in learned.scores]
+    readings = [_alone(head, learned, learned.gains[gain]) for head in heads]
+    readings.append(_mixed((own_head, *heads), learned, learned.gains[gain]))
+    return min(readings, key=lambda r: _squared_error(r, tried, tried.gains[gain]))
 
 
-def _reading(
-    gain: str, heads: Sequence[str], fitted: ScoredMasks, bounding: ScoredMasks
-) -> GapReading | None:
-    """The head that tells a gain best; None where there is nothing to gain from."""
-    best: tuple[float, GapReading] | None = None
-    learned, tried = ~np.isnan(fitted.gains[gain]), ~np.isnan(bounding.gains[gain])
-    for head in heads:
-        if head not in fitted.scores or not learned.any() or not tried.any():
-            continue
-        curve = rising_curve(fitted.scores[head][learned], fitted.gains[gain][learned])
-        told = curve_values(curve, bounding.scores[head][tried])
-        error = float(((told - bounding.gains[gain][tried]) ** 2).mean())
-        if best is None or error < best[0]:
-            best = error, GapReading(head, curve)
-    return None if best is None else best[1]
+def _alone(name: str, masks: ScoredMasks, truth: Values) -> Reading:
+    return Reading({name: 1.0}, rising_curve(masks.scores[name], truth))
+
+
+def _mixed(heads: Sequence[str], masks: ScoredMasks, truth: Values) -> Reading:
+    """Of heads and company by ridge regression; the constant is the curve's."""
+    names = [*heads, *(name for name in COMPANY if name in masks.scores)]
+    columns = np.stack([masks.scores[name] for name in names], 1)
+    spread = columns.std(0) + 1e-9
+    centred = (columns - columns.mean(0)) / spread
+    square = centred.T @ centred + _RIDGE * len(truth) * np.eye(len(names))
+    weights = np.linalg.solve(square, centred.T @ (truth - truth.mean())) / spread
+    curve = rising_curve(columns @ weights, truth)
+    return Reading(dict(zip(names, weights.tolist(), strict=True)), curve)
+
+
+def _squared_error(reading: Reading, masks: ScoredMasks, truth: Values) -> float:
+    return float(((readings_of(reading, masks.scores) - truth) ** 2).mean())

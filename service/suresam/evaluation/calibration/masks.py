@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import head_targets
 from suresam.evaluation.observations.next_clicks import ADVISED, answer_tokens
+from suresam.uncertainty.answer_scores import DECODER, ENTROPY, answer_scores
 from suresam.uncertainty.head_info import GAPS
 from suresam.uncertainty.head_reading import NEXT_CLICK, HeadReading
 from suresam.uncertainty.heads import UsamHeads
@@ -24,7 +25,7 @@ class ScoredMasks:
     Attributes:
         picture: (N,) int, whose they are.
         prompt: (N,) int, the kind that asked for them, a place in `plan.PROMPTS`.
-        scores: (N,) each, heads by name, `predicted_iou` and `entropy`.
+        scores: (N,) each, heads by name and those of `answer_scores`.
         iou: (N,) their true IoU.
         gains: by name, (N,) what the larger member, more clicks, another mask or the advised
             click would have gained; NaN where there is nothing to gain from.
@@ -38,13 +39,14 @@ class ScoredMasks:
 
     def of_pictures(self, wanted: NDArray[np.int64]) -> "ScoredMasks":
         """Those of some pictures."""
-        return self._where(np.isin(self.picture, wanted))
+        return self.where(np.isin(self.picture, wanted))
 
     def of_prompt(self, prompt: int) -> "ScoredMasks":
         """Those that one kind of prompt asked for."""
-        return self._where(self.prompt == prompt)
+        return self.where(self.prompt == prompt)
 
-    def _where(self, kept: NDArray[np.bool_]) -> "ScoredMasks":
+    def where(self, kept: NDArray[np.bool_]) -> "ScoredMasks":
+        """Those that are kept."""
         return ScoredMasks(
             self.picture[kept],
             self.prompt[kept],
@@ -70,11 +72,12 @@ def masks_of_members(
     for member, name in enumerate(names):
         said = score_observed(heads, observed, member)
         scores = HeadReading(heads.info, name, names[-1]).named(said)
-        scores["predicted_iou"] = observed["predicted_iou"][:, member].astype(np.float64)
-        scores["entropy"] = observed["entropy"][:, member].astype(np.float64)
+        scores |= answer_scores(
+            {kind: observed[kind][:, member].astype(np.float64) for kind in DECODER}
+        )
         gains = {gap: targets[:, member, :, columns[gap]] for gap in GAPS}
         gains[NEXT_CLICK] = _next_click_gains(observed, member)
-        is_answer = np.ones(scores["entropy"].shape, bool)
+        is_answer = np.ones(scores[ENTROPY].shape, bool)
         is_answer[:, 0] = observed["single_token"][:, member] == 0
         picture, prompt = (
             np.broadcast_to(observed[field].astype(np.int64)[:, None], is_answer.shape)[is_answer]

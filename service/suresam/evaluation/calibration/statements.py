@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.evaluation.calibration.fitting import combined, curve_values
+from suresam.evaluation.calibration.fitting import readings_of
 from suresam.evaluation.calibration.masks import ScoredMasks
 from suresam.uncertainty.calibration import Interval, MemberCalibration
 
@@ -42,7 +42,7 @@ def statements_of(calibration: MemberCalibration, masks: ScoredMasks) -> Stateme
         calibration: of the member that made them.
         masks: with all scores that the calibration reads.
     """
-    expected = curve_values(calibration.expected, combined(calibration.weights, masks.scores))
+    expected = readings_of(calibration.expected, masks.scores)
     return Statements(expected, *intervals_around(calibration.interval, expected))
 
 

@@ -26,6 +26,7 @@ from suresam.evaluation.targets import Picture
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.selection import single_answers
+from suresam.uncertainty.agreement import mask_agreement
 from suresam.uncertainty.entropy import mask_entropy
 
 _MAX_ROWS = 16
@@ -42,6 +43,7 @@ class Answers:
         mask_tokens: (Q, T, C) float32.
         iou: (Q, T) float32, of the mask of each token with the truth, at the picture's size.
         predicted_iou, entropy: (Q, T) float32.
+        agreement: (Q, 6) float32, as `mask_agreement` gives it.
         single_token: (Q,) uint8, the token that answers where one mask is wanted.
     """
 
@@ -50,6 +52,7 @@ class Answers:
     iou: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
     entropy: NDArray[np.float32]
+    agreement: NDArray[np.float32]
     single_token: NDArray[np.uint8]
 
 
@@ -156,6 +159,7 @@ def ask(
             torch.stack([token_ious(logits[k], truths[i], size) for k, i in enumerate(group)]),
             predicted_iou,
             mask_entropy(logits),
+            mask_agreement(logits),
             single_answers(backbone, asked, decoded).to(torch.uint8),
         )
         host = [answer.cpu() for answer in answers]

@@ -10,6 +10,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
 from suresam.errors import ConfigurationError
+from suresam.uncertainty.agreement import PAIRS
 
 NUM_TOKENS = 4
 _MARKER = "observations.json"
@@ -27,6 +28,7 @@ def fields(num_members: int, width: int) -> dict[str, tuple[DTypeLike, tuple[int
         "iou": (np.float32, per_token),
         "predicted_iou": (np.float32, per_token),
         "entropy": (np.float32, per_token),
+        "agreement": (np.float32, (num_members, len(PAIRS))),
         "single_token": (np.uint8, (num_members,)),
         "dense_iou": (np.float32, per_token),
         "dense_single_token": (np.uint8, (num_members,)),

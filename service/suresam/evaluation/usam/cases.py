@@ -7,9 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from suresam.evaluation.calibration.fitting import readings_of
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.mixtures import BEST, TOP
 from suresam.evaluation.observations.plan import PROMPTS
+from suresam.uncertainty.answer_scores import DECODER, answer_scores
 from suresam.uncertainty.head_info import MODEL_GAP, PROMPT_GAP, TASK_GAP
 from suresam.uncertainty.head_reading import DERIVED, HeadReading
 from suresam.uncertainty.heads import UsamHeads
@@ -37,6 +39,7 @@ MEASURES = {
     "h_xp": "H_Xp",
     "delta": "Delta",
     "delta_star": "Delta*",
+    "calibrated": "Calibrated",
 }
 """Rows of the tables: in all of them, or in that of their own kind of doubt."""
 
@@ -73,11 +76,13 @@ class Clicks:
         observed: fields of `observations.store`, centre clicks only.
         heads: for every member the heads of all its masks by name, (N, T) each; empty without
             heads.
+        gains: for every member what a calibration expects of them, likewise; empty without one.
         own_heads: names of every member's own IoU head.
     """
 
     observed: Observed
     heads: Sequence[Mapping[str, Values]]
+    gains: Sequence[Mapping[str, Values]]
     own_heads: Sequence[str]
 
 
@@ -94,12 +99,28 @@ def read_clicks(
     is_centre = observed["prompt"] == PROMPTS.index("centre_click")
     kept = {name: values[is_centre] for name, values in observed.items()}
     if heads is None:
-        return Clicks(kept, [], [])
+        return Clicks(kept, [], [], [])
     said = [
         reading.named(score_observed(heads, kept, member))
         for member, reading in enumerate(readings)
     ]
-    return Clicks(kept, said, [reading.own_head for reading in readings])
+    gains = [_gains(kept, said[m], reading, m) for m, reading in enumerate(readings)]
+    return Clicks(kept, said, gains, [reading.own_head for reading in readings])
+
+
+def _gains(
+    kept: Observed, named: Mapping[str, Values], reading: HeadReading, member: int
+) -> dict[str, Values]:
+    """What a service would tell; nothing without a calibration."""
+    if reading.calibrated is None:
+        return {}
+    decoder = {name: kept[name][:, member].astype(np.float64) for name in DECODER}
+    scores = dict(named) | answer_scores(decoder)
+    return {
+        gain: readings_of(one, scores)
+        for gain, one in reading.calibrated.gains.items()
+        if one.weights.keys() <= scores.keys()
+    }
 
 
 def cases_of(clicks: Clicks, table: str, view: View, member: int) -> Cases:
@@ -144,6 +165,8 @@ def cases_of(clicks: Clicks, table: str, view: View, member: int) -> Cases:
             for name, head in said.items()
             if head in clicks.heads[member]
         }
+        if _GAPS[table] in clicks.gains[member]:
+            scores["calibrated"] = _at(clicks.gains[member][_GAPS[table]], token)
     return Cases(
         observed["picture"],
         cheap,

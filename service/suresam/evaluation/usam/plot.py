@@ -18,6 +18,7 @@ _STYLES = {
     "h_xp": ("#2ca02c", "--"),
     "delta": ("#ff7f0e", "-"),
     "delta_star": ("#d62728", "-"),
+    "calibrated": ("#8c1515", "-"),
 }
 
 

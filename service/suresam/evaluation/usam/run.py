@@ -9,8 +9,6 @@ from typing import Any, TextIO
 from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
-from suresam.evaluation.calibration.judging import Figures, format_figures, judge_member
-from suresam.evaluation.calibration.masks import masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
@@ -51,7 +49,6 @@ class UsamEvaluation:
         rows, ends: of the tables.
         correlations: of every member and view.
         clicks: that they rest on.
-        calibration: by member the figures of `calibration.judging.MEASURES`; empty without one.
         rivals, comparison: heads that stand side by side, and their figures; empty without them.
     """
 
@@ -59,7 +56,6 @@ class UsamEvaluation:
     ends: list[Ends]
     correlations: list[Correlation]
     clicks: Clicks
-    calibration: Figures
     rivals: Sequence[Rival] = ()
     comparison: list[ComparisonRow] = field(default_factory=list)
 
@@ -86,7 +82,7 @@ def evaluate_usam(
     Args:
         members: of a family, cheapest first.
         heads: of that family; None gives the tables without them.
-        readings: of every member; a calibration that they follow is judged as well.
+        readings: of every member; gains of a calibration that they follow have rows of their own.
         dataset: annotated pictures that neither members nor heads learned from.
         choice: which targets.
         out: folder for everything.
@@ -103,13 +99,10 @@ def evaluate_usam(
     names = [member.manifest.name for member in members]
     check_rivals(rivals, members)
     prepare_folder(out)
-    is_calibrated = any(reading.calibrated is not None for reading in readings)
-    # The tables are about centre clicks; a calibration is about everything.
-    prompts = PROMPTS if is_calibrated else ("centre_click",)
     with tell_counts("pictures", stream) as tell:
         store = collect(
             out / OBSERVATIONS, dataset, members, choice,
-            prompts=prompts, workers=threads, progress=tell,
+            prompts=("centre_click",), workers=threads, progress=tell,
         )  # fmt: skip
     observed = store.read(PROMPTS.index("centre_click"))
     clicks = read_clicks(observed, heads, readings)
@@ -121,16 +114,8 @@ def evaluate_usam(
         for place in range(len(names))
         for row in correlate(clicks, names, view, place, choice.seed)
     ]
-    calibration = {}
-    if heads is not None and is_calibrated:
-        masks = masks_of_members(store.read(), heads, names)
-        calibration = {
-            name: judge_member(reading.calibrated, masks[name], choice.seed)
-            for name, reading in zip(names, readings, strict=True)
-            if reading.calibrated is not None
-        }
     comparison = compare(observed, rivals, names, choice.seed) if rivals else []
-    found = UsamEvaluation(rows, ends, correlations, clicks, calibration, rivals, comparison)
+    found = UsamEvaluation(rows, ends, correlations, clicks, rivals, comparison)
     _write(found, members, heads, dataset, choice, out, circumstances or {})
     return found
 
@@ -143,9 +128,6 @@ def format_evaluation(found: UsamEvaluation) -> str:
         lines.append(
             f"\nPearson correlations, {member}, {VIEWS[view]}\n{format_correlations(mine)}"
         )
-    if found.calibration:
-        told = format_figures(found.calibration)
-        lines.append(f"\ncalibration, all masks of all kinds of prompts\n{told}")
     if found.comparison:
         lines.append(f"\n{format_comparison(found.comparison, found.rivals)}")
     return "\n".join(lines)
@@ -180,10 +162,6 @@ def _write(
              "cheap": estimate_row(e.cheap, "clicks"),
              "expensive": estimate_row(e.expensive, "clicks")} for e in found.ends
         ],
-        "calibration": {
-            member: {name: estimate_row(e, "clicks") for name, e in figures.items()}
-            for member, figures in found.calibration.items()
-        },
         "correlations": [
             {"member": c.member, "view": c.view, "first": c.first, "second": c.second,
              **estimate_row(c.estimate, "clicks")} for c in found.correlations

@@ -11,7 +11,7 @@ from suresam.evaluation.bootstrap import Estimate, ImageBootstrap
 from suresam.evaluation.relative_auc import weighted_relative_auc
 from suresam.evaluation.usam.cases import MEASURES, TABLES, VIEWS, Cases, Clicks, View, cases_of
 
-BASELINES, USAM = ("sam_score", "entropy"), ("delta", "delta_star")
+BASELINES, USAM = ("sam_score", "entropy"), ("delta", "delta_star", "calibrated")
 """Measures that heads are compared with, and the heads' own."""
 
 Values = NDArray[np.float64]

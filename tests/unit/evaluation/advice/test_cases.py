@@ -9,7 +9,7 @@ from suresam.evaluation.advice.cases import KINDS, cases_of
 from suresam.evaluation.observations.observing import observe
 from suresam.evaluation.observations.plan import plan_prompt
 from suresam.segmentation.prompts import prompt_row
-from suresam.uncertainty.calibration import Curve, GapReading
+from suresam.uncertainty.calibration import Curve, Reading
 from suresam.uncertainty.head_reading import HeadReading
 
 NAMES = ("fake-small", "fake-large")
@@ -19,10 +19,9 @@ def calibrated(**gains):
     """A calibration that expects the same gain of every mask."""
     calibration = calibration_of(*NAMES)
     for member in calibration.members.values():
-        member.gaps.clear()
-        member.gaps.update(
-            {name: GapReading("entropy", Curve((0.0,), (gain,))) for name, gain in gains.items()}
-        )
+        member.gains.clear()
+        for name, gain in gains.items():
+            member.gains[name] = Reading({"entropy": 1.0}, Curve((0.0,), (gain,)))
     return calibration
 
 

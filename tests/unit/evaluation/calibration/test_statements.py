@@ -21,8 +21,8 @@ def test_statements_are_those_of_the_service():
     masks.scores["iou_small"] = masks.scores["iou_own"]
     said = statements_of(member, masks)
     for place in range(3):
-        one = member.combined({name: values[place] for name, values in masks.scores.items()})
-        assert said.expected[place] == pytest.approx(member.expected(one))
+        one = member.expected({name: values[place] for name, values in masks.scores.items()})
+        assert said.expected[place] == pytest.approx(one)
 
 
 def test_an_interval_holds_its_own_ends():

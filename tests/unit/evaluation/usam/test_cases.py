@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from heads import calibration_of, random_heads
 
+from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.usam.cases import Clicks, cases_of, own_scores, read_clicks
 from suresam.evaluation.usam.tables import each_table
+from suresam.uncertainty.answer_scores import DECODER
+from suresam.uncertainty.calibration import Curve, Reading
+from suresam.uncertainty.head_reading import HeadReading
 
 # One click, two members, tokens 0 to 3. Small believes in token 3, and token 2 is best; large
 # believes in token 1, and token 3 is best.
@@ -32,7 +37,8 @@ HEADS = [
     }
     for member in range(2)
 ]  # fmt: skip
-CLICKS = Clicks(OBSERVED, HEADS, ["iou_s", "iou_l"])
+GAINS = [{"task_gap": HEADS[member]["task_gap"] / 10} for member in range(2)]
+CLICKS = Clicks(OBSERVED, HEADS, GAINS, ["iou_s", "iou_l"])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,8 @@ def test_scores_are_those_of_the_mask_that_the_view_looks_at():
     task = cases_of(CLICKS, "task", "known", 1).scores
     assert float(task["h_a"][0]) == 0.22
     assert float(task["delta_star"][0]) == pytest.approx(11.5)
+    assert float(task["calibrated"][0]) == pytest.approx(1.15)
+    assert "calibrated" not in known  # nothing was fitted for the prompt
 
 
 def test_a_members_own_head_is_its_own():
@@ -78,11 +86,11 @@ def test_a_members_own_head_is_its_own():
         assert truth == pytest.approx([iou])
         head = 0.1 if member == 0 else 0.2
         assert own == pytest.approx([10 * member + token + head])
-    assert own_scores(Clicks(OBSERVED, [], []), "known", 0)[1] is None
+    assert own_scores(Clicks(OBSERVED, [], [], []), "known", 0)[1] is None
 
 
 def test_without_heads_their_rows_are_missing():
-    scores = cases_of(Clicks(OBSERVED, [], []), "task", "known", 0).scores
+    scores = cases_of(Clicks(OBSERVED, [], [], []), "task", "known", 0).scores
     assert set(scores) == {"sam_score", "entropy", "h_y", "h_a"}
 
 
@@ -99,3 +107,28 @@ def test_only_centre_clicks_are_kept():
     prompt = np.array([0, 1, 4, 0], np.uint8)
     clicks = read_clicks({"prompt": prompt, "picture": np.arange(4)}, None, [])
     assert clicks.observed["picture"].tolist() == [0, 3]
+
+
+def test_calibrated_gains_are_what_the_service_tells():
+    rng = np.random.default_rng(0)
+    observed = {
+        "prompt": np.zeros(3, np.uint8),
+        "picture": np.arange(3),
+        "iou_token": rng.normal(size=(3, 1, 1)).astype(np.float32),
+        "mask_tokens": rng.normal(size=(3, 1, 4, 1)).astype(np.float32),
+        "predicted_iou": rng.uniform(size=(3, 1, 4)).astype(np.float32),
+        "entropy": rng.uniform(size=(3, 1, 4)).astype(np.float32),
+        "agreement": rng.uniform(size=(3, 1, 6)).astype(np.float32),
+    }
+    heads = random_heads()
+    calibration = calibration_of("fake-small")
+    mix = {"task_gap": 1.0, "agreement_with_next": -0.5, "entropy_of_third": 0.3}
+    calibration.members["fake-small"].gains["task_gap"] = Reading(mix, Curve((-1, 1), (-0.5, 0.5)))
+    reading = HeadReading(heads.info, "fake-small", "fake-large", calibration)
+    [gains] = read_clicks(observed, heads, [reading]).gains
+    said = score_observed(heads, observed, 0)
+    for row in range(3):
+        decoder = {name: observed[name][row, 0] for name in DECODER}
+        told = reading.read(said[row], decoder, [0, 1, 2, 3], "one_click")
+        assert gains["task_gap"][row].tolist() == pytest.approx([mask.task_gap for mask in told])
+        assert gains["model_gap"][row].tolist() == pytest.approx([mask.model_gap for mask in told])

@@ -1,0 +1,30 @@
+"""How alike the masks of one answer are."""
+
+import torch
+from torch import Tensor
+
+PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+"""Decoder tokens whose masks are compared."""
+
+
+def mask_agreement(low_res_logits: Tensor) -> Tensor:
+    """Soft IoU of every two masks of an answer.
+
+    Args:
+        low_res_logits: (..., 4, h, w) float.
+
+    Returns:
+        (..., 6) float32 in [0, 1], in the order of `PAIRS`; 1 where two maps of probabilities are
+        equal.
+
+    Source: ours. Ruzicka's (1958) similarity of the maps, which is the IoU of binary ones: masks
+    that agree leave nothing to choose, and what several tokens see is seldom wrong.
+    """
+    probability = low_res_logits.float().sigmoid().flatten(-2)
+    total = probability.sum(-1)
+    found = []
+    for one, other in PAIRS:
+        both = total[..., one] + total[..., other]
+        apart = (probability[..., one, :] - probability[..., other, :]).abs().sum(-1)
+        found.append((both - apart) / (both + apart).clamp(min=1e-6))
+    return torch.stack(found, -1).clamp(0, 1)
