@@ -35,7 +35,7 @@ def clicks():
         "h_model": rng.random((N, 2)),
         "h_all": rng.random(N),
     }
-    return Clicks(observed, heads, ["iou_s", "iou_l"])
+    return Clicks(observed, heads, [{}, {}], ["iou_s", "iou_l"])
 
 
 def test_who_knows_the_gain_is_at_100_and_who_knows_nothing_at_50(clicks):
