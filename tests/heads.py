@@ -9,6 +9,7 @@ from torch import Tensor
 from suresam.uncertainty.calibration import (
     Calibration,
     Curve,
+    Expectations,
     Interval,
     MemberCalibration,
     Reading,
@@ -64,20 +65,23 @@ def heads_of(model: str, largest: str = "fake-large", **changes: Any) -> MemberH
 def calibration_of(*models: str, **changes: Any) -> Calibration:
     """Expects the own head's output, cut to a rising curve; gains are half of their heads'."""
     half = Curve((-1.0, 1.0), (-0.5, 0.5))
-    members = {
-        model: MemberCalibration(
-            Reading(
-                {FAKES.get(model, f"iou_{model}"): 1.0, "predicted_iou": 0.5, "entropy": 0.0},
-                Curve((0.0, 1.5), (0.1, 0.9)),
-            ),
-            Interval((0.5,), (-0.2, -0.1), (0.3, 0.05)),
-            {
-                "model_gap": Reading({"model_gap": 1.0}, half),
-                "prompt_gap": Reading({"prompt_gap_derived": 1.0}, half),
-            },
-        )
-        for model in models
-    }
+    members = {}
+    for model in models:
+        told = [
+            Expectations(
+                Reading(
+                    {FAKES.get(model, f"iou_{model}"): 1.0, "predicted_iou": 0.5, "entropy": 0.0},
+                    Curve((0.0, 1.5), (0.1, 0.9)),
+                ),
+                Interval((0.5,), (-0.2, -0.1), (0.3, 0.05)),
+                {
+                    "model_gap": Reading({"model_gap": 1.0}, half),
+                    "prompt_gap": Reading({"prompt_gap_derived": 1.0}, half),
+                },
+            )
+            for _ in range(2)
+        ]
+        members[model] = MemberCalibration(*told)
     values: dict[str, Any] = {
         "name": "fitted",
         "dataset": "a test",

@@ -3,7 +3,13 @@
 import numpy as np
 
 from suresam.evaluation.calibration.masks import ScoredMasks
-from suresam.uncertainty.calibration import Curve, Interval, MemberCalibration, Reading
+from suresam.uncertainty.calibration import (
+    Curve,
+    Expectations,
+    Interval,
+    MemberCalibration,
+    Reading,
+)
 from suresam.uncertainty.head_info import GAPS
 from suresam.uncertainty.head_reading import NEXT_CLICK
 
@@ -29,8 +35,9 @@ def made_masks(said: np.ndarray, iou: np.ndarray, per_picture: int = 10) -> Scor
 
 def taken_as_said(half_width: float = 0.1) -> MemberCalibration:
     """Expects what the own head says, give or take."""
-    return MemberCalibration(
+    told = Expectations(
         Reading({"iou_own": 1.0}, Curve((0.0, 1.0), (0.0, 1.0))),
         Interval((), (-half_width,), (half_width,)),
         {},
     )
+    return MemberCalibration(told, told)

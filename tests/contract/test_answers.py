@@ -126,9 +126,11 @@ async def test_a_calibration_makes_expectations_of_the_heads(
 def expecting(**gains: float) -> dict[str, MemberHeads]:
     """Heads of the small fake, calibrated to expect the same gains of every mask."""
     calibration = calibration_of("fake-small")
-    told = calibration.members["fake-small"].gains
-    told.clear()
-    told.update({name: Reading({"entropy": 1.0}, Curve((0.0,), (g,))) for name, g in gains.items()})
+    readings = {name: Reading({"entropy": 1.0}, Curve((0.0,), (g,))) for name, g in gains.items()}
+    member = calibration.members["fake-small"]
+    for told in (member.one_click, member.other):
+        told.gains.clear()
+        told.gains.update(readings)
     return {"fake-small": heads_of("fake-small", calibration=calibration)}
 
 

@@ -67,7 +67,7 @@ def test_a_calibration_of_ones_own_pictures_is_served(folder, pictures, tmp_path
     assert "coverage of the interval" in told.stdout
     calibration = read_calibration(folder / "calibrations" / "discs.json")
     assert list(calibration.members) == ["demo-small"]
-    assert set(calibration.members["demo-small"].gains) == {
+    assert set(calibration.members["demo-small"].one_click.gains) == {
         "prompt_gap",
         "task_gap",
         "next_click_gain",

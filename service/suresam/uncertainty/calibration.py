@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from suresam.domain import PromptKind
 from suresam.errors import CheckpointError
 from suresam.segmentation.manifests import told_problems
 
@@ -89,8 +90,8 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberCalibration:
-    """Of one checkpoint.
+class Expectations:
+    """What is expected of masks.
 
     Attributes:
         expected: the expected IoU.
@@ -104,6 +105,25 @@ class MemberCalibration:
     gains: dict[str, Reading]
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCalibration:
+    """Of one checkpoint.
+
+    Attributes:
+        one_click: where a single click asked, which may mean several things.
+        other: where any other prompt did.
+    """
+
+    one_click: Expectations
+    other: Expectations
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def of(self, kind: PromptKind) -> Expectations:
+        """What is expected of the answers to such prompts."""
+        return self.one_click if kind == "one_click" else self.other
 
 
 @dataclass(frozen=True, slots=True)

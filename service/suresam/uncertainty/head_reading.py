@@ -115,27 +115,27 @@ class HeadReading:
         if self.calibrated is not None:
             company = answer_scores(decoder)
             scores = named | {name: value.tolist() for name, value in company.items()}
-        is_known = kind in self._info.prompts
         return tuple(
             self._of_mask(
                 {name: value[token] for name, value in named.items()},
                 {name: value[token] for name, value in scores.items()},
-                is_known,
+                kind,
             )
             for token in tokens
         )
 
     def _of_mask(
-        self, named: dict[str, float], scores: dict[str, float], is_known: bool
+        self, named: dict[str, float], scores: dict[str, float], kind: PromptKind
     ) -> HeadScores:
         gaps: dict[str, float | None] = {gap: named.get(gap) for gap in GAPS}
         expected = interval = next_click_gain = None
-        if (member := self.calibrated) is not None:
-            expected = member.expected(scores)
-            interval = member.interval.around(expected)
+        if self.calibrated is not None:
+            told = self.calibrated.of(kind)
+            expected = told.expected(scores)
+            interval = told.interval.around(expected)
             gains = {
                 gain: read(scores)
-                for gain, read in member.gains.items()
+                for gain, read in told.gains.items()
                 if read.weights.keys() <= scores.keys()
             }
             gaps = {gap: gains.get(gap) for gap in GAPS}
@@ -147,7 +147,7 @@ class HeadReading:
             task_gap=gaps[TASK_GAP],
             expected_iou=expected,
             expected_iou_interval=interval,
-            in_regime=is_known,
+            in_regime=kind in self._info.prompts,
             calibration=self.calibration,
             next_click_gain=next_click_gain,
         )

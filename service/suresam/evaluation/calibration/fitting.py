@@ -7,8 +7,15 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from suresam.evaluation.calibration.masks import ScoredMasks
+from suresam.evaluation.observations.plan import ONE_CLICK
 from suresam.uncertainty.answer_scores import COMPANY
-from suresam.uncertainty.calibration import Curve, Interval, MemberCalibration, Reading
+from suresam.uncertainty.calibration import (
+    Curve,
+    Expectations,
+    Interval,
+    MemberCalibration,
+    Reading,
+)
 from suresam.uncertainty.head_info import GAPS, PROMPT_GAP, TASK_GAP
 from suresam.uncertainty.head_reading import DERIVED, NEXT_CLICK
 
@@ -28,7 +35,7 @@ Values = NDArray[np.float64]
 
 
 def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibration:
-    """Calibrate one member.
+    """Calibrate one member, single clicks and all other prompts each by themselves.
 
     The expected IoU is an isotonic curve over the least-squares mix of the own IoU head and all
     scores of `COMPANY`. Intervals are split-conformal: quantiles of what the other half of the
@@ -44,6 +51,14 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
     Source: Barlow et al. (1972) on isotonic regression; Lei et al. (2018) on split-conformal
     intervals; ranges as in Mondrian conformal prediction, Vovk et al. (2005).
     """
+    is_click = np.isin(masks.prompt, ONE_CLICK)
+    parts = (masks.where(rows) for rows in (is_click, ~is_click))
+    # A kind of prompt that nobody asked takes what is known of the others.
+    usable = (part if len(np.unique(part.picture)) > 1 else masks for part in parts)
+    return MemberCalibration(*(_fit(own_head, part, seed) for part in usable))
+
+
+def _fit(own_head: str, masks: ScoredMasks, seed: int) -> Expectations:
     pictures = np.random.default_rng(seed).permutation(np.unique(masks.picture))
     half = len(pictures) // 2
     fitted, bounding = masks.of_pictures(pictures[:half]), masks.of_pictures(pictures[half:])
@@ -54,7 +69,7 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
         for gain in masks.gains
         if (reading := _best(gain, own_head, fitted, bounding)) is not None
     }
-    return MemberCalibration(expected, interval, gains)
+    return Expectations(expected, interval, gains)
 
 
 def readings_of(reading: Reading, scores: Mapping[str, Values]) -> Values:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from suresam.evaluation.calibration.fitting import readings_of
 from suresam.evaluation.calibration.masks import ScoredMasks
+from suresam.evaluation.observations.plan import ONE_CLICK
 from suresam.uncertainty.calibration import Interval, MemberCalibration
 
 Values = NDArray[np.float64]
@@ -42,8 +43,12 @@ def statements_of(calibration: MemberCalibration, masks: ScoredMasks) -> Stateme
         calibration: of the member that made them.
         masks: with all scores that the calibration reads.
     """
-    expected = readings_of(calibration.expected, masks.scores)
-    return Statements(expected, *intervals_around(calibration.interval, expected))
+    said = np.empty((3, len(masks.iou)))
+    is_click = np.isin(masks.prompt, ONE_CLICK)
+    for rows, told in ((is_click, calibration.one_click), (~is_click, calibration.other)):
+        expected = readings_of(told.expected, masks.where(rows).scores)
+        said[:, rows] = (expected, *intervals_around(told.interval, expected))
+    return Statements(*said)
 
 
 def intervals_around(interval: Interval, expected: Values) -> tuple[Values, Values]:

@@ -118,7 +118,7 @@ def _gains(
     scores = dict(named) | answer_scores(decoder)
     return {
         gain: readings_of(one, scores)
-        for gain, one in reading.calibrated.gains.items()
+        for gain, one in reading.calibrated.one_click.gains.items()
         if one.weights.keys() <= scores.keys()
     }
 

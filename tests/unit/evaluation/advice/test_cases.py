@@ -19,9 +19,10 @@ def calibrated(**gains):
     """A calibration that expects the same gain of every mask."""
     calibration = calibration_of(*NAMES)
     for member in calibration.members.values():
-        member.gains.clear()
-        for name, gain in gains.items():
-            member.gains[name] = Reading({"entropy": 1.0}, Curve((0.0,), (gain,)))
+        for told in (member.one_click, member.other):
+            told.gains.clear()
+            for name, gain in gains.items():
+                told.gains[name] = Reading({"entropy": 1.0}, Curve((0.0,), (gain,)))
     return calibration
 
 

@@ -62,8 +62,8 @@ def test_expectations_are_right_on_other_pictures(fitted):
 
 
 def test_intervals_are_wide_where_the_truth_scatters(fitted):
-    low, high = fitted.interval.around(0.1)
-    sure_low, sure_high = fitted.interval.around(0.9)
+    low, high = fitted.other.interval.around(0.1)
+    sure_low, sure_high = fitted.other.interval.around(0.9)
     assert high - low > 1.5 * (sure_high - sure_low)
 
 
@@ -74,10 +74,10 @@ def error_of(reading, gain):
 
 def test_a_gain_is_told_as_well_as_its_best_head_does(fitted):
     # What cannot be known of it is noise of a tenth.
-    assert error_of(fitted.gains["task_gap"], "task_gap") < 1.05 * 0.1**2
-    assert error_of(fitted.gains["prompt_gap"], "prompt_gap") < 1.05 * 0.1**2
-    assert "model_gap" not in fitted.gains  # there is nothing larger
-    assert NEXT_CLICK not in fitted.gains
+    assert error_of(fitted.other.gains["task_gap"], "task_gap") < 1.05 * 0.1**2
+    assert error_of(fitted.other.gains["prompt_gap"], "prompt_gap") < 1.05 * 0.1**2
+    assert "model_gap" not in fitted.other.gains  # there is nothing larger
+    assert NEXT_CLICK not in fitted.other.gains
 
 
 def test_a_gain_that_several_scores_tell_together_is_told_by_their_mix():
@@ -86,10 +86,29 @@ def test_a_gain_that_several_scores_tell_together_is_told_by_their_mix():
     gain = 0.3 * whole.scores["prompt_gap"] - 0.4 * whole.scores["predicted_iou"]
     gain += 0.02 * rng.normal(size=len(gain))
     whole.gains["prompt_gap"][:] = gain
-    reading = fit_member("iou_own", whole).gains["prompt_gap"]
+    reading = fit_member("iou_own", whole).other.gains["prompt_gap"]
     assert {"prompt_gap", "predicted_iou"} <= set(reading.weights)
     told = readings_of(reading, whole.scores)
     assert ((told - gain) ** 2).mean() < 0.1 * gain.var()
+
+
+def test_single_clicks_are_read_by_themselves():
+    whole = masks(0)
+    is_click = np.isin(whole.prompt, (0, 1))
+    rng = np.random.default_rng(6)
+    whole.iou[:] = np.where(is_click, 0.2, 0.8) + 0.01 * rng.normal(size=len(is_click))
+    fitted = fit_member("iou_own", whole)
+    scores = {name: float(values[0]) for name, values in whole.scores.items()}
+    assert fitted.of("one_click").expected(scores) == pytest.approx(0.2, abs=0.02)
+    for kind in ("clicks", "box", "box_and_clicks", "mask_input"):
+        assert fitted.of(kind).expected(scores) == pytest.approx(0.8, abs=0.02)
+
+
+def test_where_nobody_clicked_once_single_clicks_are_read_as_the_others_are():
+    boxes = masks(0)
+    boxes.prompt[:] = 4
+    fitted = fit_member("iou_own", boxes)
+    assert fitted.one_click == fitted.other
 
 
 def test_one_seed_gives_one_calibration():
@@ -136,7 +155,7 @@ def test_masks_of_some_pictures_keep_what_belongs_to_them():
 def test_readings_of_many_masks_are_the_reading_of_each(fitted):
     some = masks(2, 3)
     each = [
-        fitted.expected({name: values[i] for name, values in some.scores.items()})
+        fitted.other.expected({name: values[i] for name, values in some.scores.items()})
         for i in range(len(some.iou))
     ]
-    assert readings_of(fitted.expected, some.scores).tolist() == pytest.approx(each)
+    assert readings_of(fitted.other.expected, some.scores).tolist() == pytest.approx(each)

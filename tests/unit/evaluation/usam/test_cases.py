@@ -123,7 +123,8 @@ def test_calibrated_gains_are_what_the_service_tells():
     heads = random_heads()
     calibration = calibration_of("fake-small")
     mix = {"task_gap": 1.0, "agreement_with_next": -0.5, "entropy_of_third": 0.3}
-    calibration.members["fake-small"].gains["task_gap"] = Reading(mix, Curve((-1, 1), (-0.5, 0.5)))
+    told = calibration.members["fake-small"].one_click.gains
+    told["task_gap"] = Reading(mix, Curve((-1, 1), (-0.5, 0.5)))
     reading = HeadReading(heads.info, "fake-small", "fake-large", calibration)
     [gains] = read_clicks(observed, heads, [reading]).gains
     said = score_observed(heads, observed, 0)
