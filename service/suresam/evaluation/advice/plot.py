@@ -51,8 +51,9 @@ def _draw_gains(axes: Axes, found: AdviceFigures) -> None:
         values = [e.value for e in means]
         axes.bar(places + offset, values, 0.38, color=colour, yerr=_errors(means), capsize=3,
                  label=label)  # fmt: skip
-    names = [f"{name}\n{a.share.value:.0%} of answers" for name, a in found.actions.items()]
+    names = [f"{name}\n{a.share.value:.0%}" for name, a in found.actions.items()]
     axes.set_xticks(places, names)
+    axes.set_xlabel("action, and the share of answers that it was advised for")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("gain in IoU")
     axes.grid(axis="y", alpha=0.3)

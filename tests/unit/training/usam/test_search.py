@@ -15,7 +15,7 @@ from suresam.training.usam.search import Lesson, SearchOptions, Trial, search_se
 
 INFO = info_of()
 DEAD = 1e-9
-FIRST = FitOptions(hidden=8, epochs=4, batch=64, learning_rate=DEAD, seed=1)
+FIRST = FitOptions(hidden=8, epochs=4, batch=64, learning_rate=DEAD, weight_decay=0.01, seed=1)
 OPTIONS = SearchOptions(7, learning_rate=(DEAD, 0.1), epochs=(4, 8), batch=(64, 128))
 
 
