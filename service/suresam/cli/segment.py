@@ -15,6 +15,7 @@ from suresam.domain import (
     SegmentOptions,
     SegmentRequest,
     SegmentResponse,
+    Uncertainty,
 )
 from suresam.errors import ConfigurationError, from_code
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # httpx and grpc, which a run in this process does without
 _POINT_EXAMPLE = "write X,Y or X,Y,LABEL as in 320,240 or 320,240,0 (label 0: background)"
 _BOX_EXAMPLE = "write X1,Y1,X2,Y2 as in 10,20,300,400"
 _HEADINGS = ("mask", "predicted IoU", "stability", "entropy", "area", "share")
-_GAP_HEADINGS = ("model gap", "prompt gap", "task gap")
+_GAP_HEADINGS = ("expected IoU", "model gap", "prompt gap", "task gap")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -144,6 +145,7 @@ def format_table(response: SegmentResponse) -> str:
     for index, mask in enumerate(result.masks):
         doubt = mask.uncertainty
         gaps = (doubt.model_gap, doubt.prompt_gap, doubt.task_gap) if has_heads else ()
+        expected = (_expected(doubt),) if has_heads else ()
         rows.append(
             (
                 f"{'*' if index == result.best else ' '} {index}",
@@ -152,6 +154,7 @@ def format_table(response: SegmentResponse) -> str:
                 "-" if doubt.entropy is None else f"{doubt.entropy:.3f}",
                 f"{mask.area} px",
                 f"{mask.area / num_pixels:.1%}",
+                *expected,
                 *("-" if gap is None else f"{gap:+.3f}" for gap in gaps),
             )
         )
@@ -161,6 +164,13 @@ def format_table(response: SegmentResponse) -> str:
         lines.append(f"advice: {result.advice.action} ({result.advice.reason})")
     lines += [f"warning: {warning}" for warning in response.warnings]
     return "\n".join(lines)
+
+
+def _expected(doubt: Uncertainty) -> str:
+    if doubt.expected_iou is None or doubt.expected_iou_interval is None:
+        return "-"
+    low, high = doubt.expected_iou_interval
+    return f"{doubt.expected_iou:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _request(options: argparse.Namespace) -> SegmentRequest:
