@@ -156,6 +156,8 @@ def _finish(
     logits = low_res_logits[tokens]
     read = advice = None
     if heads is not None and wants.heads:
+        if not np.isfinite(scores.heads).all():
+            return NonFiniteOutput("the output of the uncertainty heads is not finite")
         read = heads.reading.read(scores.heads, scores.decoder, tokens, row.kind)
         best = int(np.argmax(predicted_iou))
         advice = advise(

@@ -29,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     member = load_family("demo").members[0]
     shutil.copy(require_weights(member), folder)
-    write_manifest(replace(member, heads="own"), folder)
+    write_manifest(replace(member, heads="own", calibration=None), folder)
     heads = random_heads(member.architecture.d_model, models={member.name: "iou_own"})
     save_heads(heads, folder / "own.safetensors")
     return folder

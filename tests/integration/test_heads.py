@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     family = load_family("demo")
     for member in family.members:
         shutil.copy(require_weights(member), folder)
-        write_manifest(replace(member, heads="own"), folder)
+        write_manifest(replace(member, heads="own", calibration=None), folder)
     models = {member.name: f"iou_{member.name}" for member in family.members}
     heads = random_heads(family.members[0].architecture.d_model, models=models)
     save_heads(heads, folder / "own.safetensors")

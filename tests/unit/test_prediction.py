@@ -193,3 +193,13 @@ def test_heads_are_told_to_those_who_ask_and_follow_the_token_that_made_the_mask
 
 def test_without_heads_none_are_told(backbone):
     assert predict_one(backbone, Wanted(SIZE, heads=True)).heads is None
+
+
+def test_heads_that_are_not_finite_fail_their_row_alone(backbone):
+    heads = heads_of("fake-small")
+    rows = [row_of(backbone, red) for red in (1, 2)]
+    heads.heads.weights["layers.0.bias"][:] = float("nan")
+    wanted = [Wanted(SIZE, heads=True), Wanted(SIZE)]
+    first, second = predict(backbone, rows, wanted, heads)
+    assert isinstance(first, NonFiniteOutput)
+    assert isinstance(second, Prediction)

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from suresam.segmentation.manifests import load_family
     from suresam.segmentation.model_folders import downloads_folder
     from suresam.uncertainty.calibration import calibration_file, write_calibration
-    from suresam.uncertainty.member_heads import load_member_heads
+    from suresam.uncertainty.member_heads import load_family_heads
 
     check_threads(args)
     dataset, choice = chosen_pictures(args, args.dataset, args.images, _SCENES, CALIBRATION_SEEDS)
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
     models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
-    heads = load_member_heads(family.members[0], family, "cpu", models_dir)
+    heads = load_family_heads(family, models_dir)
     if heads is None:
         raise ConfigurationError(
             f"family {family.name} has no uncertainty heads to calibrate: train them with `suresam "

@@ -36,8 +36,7 @@ bring. No picture may be in both data sets.
 
 DIR from --out gets calibration.txt, calibration.json, calibration.csv (a row a figure, also by kind
 of prompt), reliability.csv, calibration.png, and observations/ and refit-observations/, from which
-an interrupted run goes on. It may be the DIR of `suresam evaluate usam` on the same targets, with a
-calibration, whose observations are then used."""
+an interrupted run goes on."""
 
 _SCENES = 1000
 

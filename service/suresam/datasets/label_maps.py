@@ -134,7 +134,7 @@ def open_label_maps(folder: Path) -> LabelMaps:
             f"{folder} has no masks: {folder / SEGMENTS} needs ID.png or ID_K.png"
         )
     return LabelMaps(
-        "/".join(folder.resolve().parts[-2:]),
+        "/".join(folder.resolve().parts[1:][-2:]),  # without the root, since folders get the name
         tuple(
             (image_id, pictures[image_id], path)
             for image_id in sorted(maps)

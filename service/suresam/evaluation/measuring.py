@@ -147,6 +147,7 @@ def _record(picture: Picture, target: Target) -> TargetRecord:
         target.share,
         central_click(target.truth),
         tight_box(target.truth),
+        picture.origin,
     )
 
 

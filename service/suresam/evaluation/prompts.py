@@ -1,10 +1,10 @@
 """Prompts made from exact masks: which target, where to click, which box, what to correct."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from suresam.datasets import Mask
+from suresam.masks.regions import border_distance
 
 
 def choose_targets(
@@ -35,12 +35,6 @@ def choose_targets(
         return np.asarray(rng.choice(usable, count, replace=False, p=weight))
     rest = rng.choice(usable, count - len(usable), p=weight)
     return np.concatenate([usable, rest])
-
-
-def border_distance(mask: Mask) -> NDArray[np.float32]:
-    """Distance of every inside pixel to the nearest outside one; the picture's rim is outside."""
-    padded = np.pad(mask.astype(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
 
 def central_click(mask: Mask) -> tuple[int, int]:

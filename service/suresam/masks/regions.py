@@ -47,3 +47,9 @@ def _small_components(
         bottom = top + stats[:, cv2.CC_STAT_HEIGHT]
         is_small &= (left > 0) & (top > 0) & (right < width) & (bottom < height)
     return is_small[labels] if is_small.any() else np.zeros_like(mask)
+
+
+def border_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance of every inside pixel to the nearest outside one; the picture's rim is outside."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

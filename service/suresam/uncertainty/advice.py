@@ -47,9 +47,9 @@ def advise(
             return Advice(action, _REASONS[action].format(gain=gain))
         if (click := find_click()) is not None:
             x, y = click.point
-            reason = _REASONS[action].format(gain=gain, x=x, y=y)
+            reason = _REASONS[action].format(gain=gain, x=int(x), y=int(y))
             return Advice(action, reason, click.point, click.label)
-    if expected < POOR:
+    if not expected >= POOR:
         return Advice(REVIEW, f"expected IoU {expected:.2f} is poor, and nothing here mends it")
     return Advice(ACCEPT, f"expected IoU {expected:.2f}; nothing is expected to add {WORTHWHILE}")
 
@@ -58,7 +58,7 @@ _REASONS = {
     CHOOSE_MASK: "the prompt may mean several things; the best of the three masks is expected to "
     "be {gain:.2f} IoU better than this one",
     USE_LARGE: "the large model is expected to be {gain:.2f} IoU better",
-    ADD_POINT: "a click at ({x:.0f}, {y:.0f}), where the candidates disagree most, is expected to "
+    ADD_POINT: "a click at ({x}, {y}), where the candidates disagree most, is expected to "
     "add {gain:.2f} IoU",
 }
 

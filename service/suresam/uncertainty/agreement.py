@@ -15,7 +15,7 @@ def mask_agreement(low_res_logits: Tensor) -> Tensor:
 
     Returns:
         (..., 6) float32 in [0, 1], in the order of `PAIRS`; 1 where two maps of probabilities are
-        equal.
+        equal, unless both are all but empty, which gives 0.
 
     Source: ours. Ruzicka's (1958) similarity of the maps, which is the IoU of binary ones: masks
     that agree leave nothing to choose, and what several tokens see is seldom wrong.

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from suresam.domain import PromptKind
 from suresam.errors import CheckpointError
 from suresam.segmentation.manifests import told_problems
 
+Values = NDArray[np.float64]
+
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A function that never falls: straight between its points, even beyond the ends.
+    """A function that never falls: straight between its points, flat beyond the ends.
 
     Attributes:
         x: where its points are, rising.
@@ -38,9 +41,9 @@ class Curve:
         if not self.x or len(self.x) != len(self.y) or not is_rising:
             raise CheckpointError("a curve of the calibration does not rise, or lacks points")
 
-    def __call__(self, value: float) -> float:
-        """Its value at a place."""
-        return float(np.interp(value, self.x, self.y))
+    def __call__(self, values: ArrayLike) -> Values:
+        """Its values at any places, in their shape."""
+        return np.asarray(np.interp(np.asarray(values, np.float64), self.x, self.y))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,16 @@ class Interval:
 
     def __post_init__(self) -> None:
         """Refuse ranges that do not fit together."""
-        if not len(self.edges) + 1 == len(self.low) == len(self.high):
+        is_rising = np.all(np.diff(self.edges) > 0)
+        if not len(self.edges) + 1 == len(self.low) == len(self.high) or not is_rising:
             raise CheckpointError("ranges of the calibration's interval do not fit together")
 
-    def around(self, expected: float) -> tuple[float, float]:
-        """The interval, cut to [0, 1]."""
-        place = int(np.searchsorted(self.edges, expected, side="right"))
-        low, high = expected + self.low[place], expected + self.high[place]
-        return max(0.0, min(low, 1.0)), min(1.0, max(high, 0.0))
+    def around(self, expected: ArrayLike) -> tuple[Values, Values]:
+        """The ends of the intervals, cut to [0, 1]."""
+        expected = np.asarray(expected, np.float64)
+        place = np.searchsorted(self.edges, expected, side="right")
+        low, high = expected + np.array(self.low)[place], expected + np.array(self.high)[place]
+        return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,10 @@ class Reading:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    def __call__(self, scores: Mapping[str, float]) -> float:
-        """What is expected of a mask with these scores."""
-        return self.curve(sum(weight * scores[name] for name, weight in self.weights.items()))
+    def __call__(self, scores: Mapping[str, ArrayLike]) -> Values:
+        """What is expected of masks with these scores, of one or of many."""
+        mix = sum(weight * np.asarray(scores[name]) for name, weight in self.weights.items())
+        return self.curve(mix)
 
 
 @dataclass(frozen=True, slots=True)

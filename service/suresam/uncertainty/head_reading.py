@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from suresam.domain import HeadScores, PromptKind
 from suresam.errors import CheckpointError
-from suresam.uncertainty.answer_scores import answer_scores
+from suresam.uncertainty.answer_scores import COMPANY, answer_scores
 from suresam.uncertainty.calibration import Calibration
 from suresam.uncertainty.head_info import (
     DENSE_PROMPT,
@@ -41,7 +41,8 @@ class HeadReading:
         calibrated: what it says of the model, or None.
 
     Raises:
-        CheckpointError: heads or calibration do not know the model.
+        CheckpointError: heads or calibration do not know the model, or the calibration reads scores
+            that there are not.
     """
 
     def __init__(
@@ -70,6 +71,25 @@ class HeadReading:
                     f"{', '.join(calibration.members)}"
                 )
             self.calibrated = calibration.members[model]
+            self._check_scores(calibration)
+
+    def _check_scores(self, calibration: Calibration) -> None:
+        """Refuse a calibration that reads what nobody tells, before it is asked for."""
+        assert self.calibrated is not None
+        of_heads = {*self._info.names, *(gap + DERIVED for gap in GAPS)}
+        known = of_heads | set(COMPANY)
+        for told in (self.calibrated.one_click, self.calibrated.other):
+            for reading in (told.expected, *told.gains.values()):
+                if unknown := reading.weights.keys() - known:
+                    raise CheckpointError(
+                        f"calibration {calibration.name} reads scores that these heads and the "
+                        f"decoder do not have: {', '.join(sorted(unknown))}"
+                    )
+            if unknown := told.gains.keys() - {*GAPS, NEXT_CLICK}:
+                raise CheckpointError(
+                    f"calibration {calibration.name} tells unknown gains: "
+                    f"{', '.join(sorted(unknown))}"
+                )
 
     def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Every head that speaks of the model by name, and the gaps that are differences of two.
@@ -131,10 +151,11 @@ class HeadReading:
         expected = interval = next_click_gain = None
         if self.calibrated is not None:
             told = self.calibrated.of(kind)
-            expected = told.expected(scores)
-            interval = told.interval.around(expected)
+            expected = float(told.expected(scores))
+            low, high = told.interval.around(expected)
+            interval = float(low), float(high)
             gains = {
-                gain: read(scores)
+                gain: float(read(scores))
                 for gain, read in told.gains.items()
                 if read.weights.keys() <= scores.keys()
             }

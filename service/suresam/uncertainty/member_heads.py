@@ -109,6 +109,38 @@ def _refuse_without_heads(manifest: ModelManifest, calibration: str | None) -> N
         )
 
 
+def load_family_heads(family: Family, models_dir: Path | None = None) -> HeadFile | None:
+    """The heads that all members name, whatever calibration there is; None where they have none.
+
+    Args:
+        family: of members that share heads.
+        models_dir: the user's folder, or None.
+
+    Raises:
+        CheckpointError: members name different heads, the file is damaged, or it is not for all of
+            them.
+    """
+    names = {member.heads for member in family.members}
+    if names == {None}:
+        return None
+    if len(names) > 1:
+        told = ", ".join(f"{member.name} has {member.heads or 'none'}" for member in family.members)
+        raise CheckpointError(f"the members of {family.name} do not share their heads: {told}")
+    first = family.members[0]
+    assert first.heads is not None
+    path = find_file(head_file(first.heads), first, models_dir)
+    if path is None:
+        return None
+    file = read_head_file(path)
+    for member in family.members:
+        check_heads(path, file.heads, member)
+        try:
+            HeadReading(file.heads.info, member.name, family.members[-1].name)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+    return file
+
+
 def check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:
     """Refuse heads that cannot read a model's tokens, or were trained on others.
 

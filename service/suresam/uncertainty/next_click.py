@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain import ImageSize, Point
+from suresam.masks.regions import border_distance
 
 _LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Chances of being wrong; each bounds a region of its own. Chosen on BSDS500 train and on scenes
@@ -66,16 +66,10 @@ def next_click(
         wrong[
             max(row - _TAKEN, 0) : row + _TAKEN + 1, max(column - _TAKEN, 0) : column + _TAKEN + 1
         ] = 0
-    depth = np.sum([_border_distance(wrong >= level) for level in _LEVELS], axis=0)
+    depth = np.sum([border_distance(wrong >= level) for level in _LEVELS], axis=0)
     place = int(np.argmax(depth))
     row, column = divmod(place, width)
     if depth[row, column] <= 0:
         return None
     point = Point((column + 0.5) / width * size.width, (row + 0.5) / height * size.height)
     return NextClick(point, int(chance[row, column] >= 0.5))
-
-
-def _border_distance(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance of every pixel inside to the nearest outside; the image's rim is outside."""
-    padded = np.pad(region.view(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

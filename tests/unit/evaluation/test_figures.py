@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,10 @@ def test_predicted_iou_is_compared_with_the_true_one():
     assert figures.find("one", "box", "spearman").value == pytest.approx(1)
     together = figures.find("one", CANDIDATES_TOGETHER, "mean_signed_error")
     assert (together.value, together.num_targets) == (pytest.approx(0.1), 9)
+
+
+def test_frames_of_one_video_are_resampled_as_one():
+    measured = measurements(small={"box": scores([0.1, 0.2, 0.9])})
+    measured.targets[:] = [replace(target, origin="video") for target in measured.targets]
+    box = compute_figures(measured).find("small", "box")
+    assert np.isnan([box.low, box.high]).all()

@@ -24,8 +24,9 @@ def test_an_interval_follows_the_range_and_stays_within_0_and_1():
     assert interval.around(0.5) == pytest.approx((0.4, 0.55))
     assert interval.around(0.1) == pytest.approx((0.0, 0.4))
     assert interval.around(0.98) == pytest.approx((0.88, 1.0))
-    with pytest.raises(CheckpointError, match="fit together"):
-        Interval((0.5,), (0.0,), (0.0, 0.0))
+    for edges, low in (((0.5,), (0.0,)), ((0.5, 0.4), (0.0, 0.0, 0.0))):
+        with pytest.raises(CheckpointError, match="fit together"):
+            Interval(edges, low, (0.0,) * 3)
 
 
 def test_a_file_gives_back_what_was_written(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from heads import calibration_of, info_of
 
 from suresam.errors import CheckpointError
+from suresam.uncertainty.calibration import Curve, Reading
 from suresam.uncertainty.head_reading import HeadReading
 
 OF = {"s": "iou_s", "m": "iou_m", "l": "iou_l"}
@@ -102,3 +103,14 @@ def test_a_calibrated_model_gap_is_told_where_the_direct_one_would_be():
 def test_a_calibration_of_other_members_is_refused():
     with pytest.raises(CheckpointError, match="fitted is not for s: it knows l"):
         HeadReading(info_of(models=OF), "s", "l", calibration_of("l"))
+
+
+def test_a_calibration_that_reads_what_nobody_tells_is_refused_at_start():
+    for weights, gain, message in (
+        ({"iou_s": 1.0, "sharpness": 0.5}, "task_gap", "do not have: sharpness"),
+        ({"iou_s": 1.0}, "data_gap", "unknown gains: data_gap"),
+    ):
+        calibration = calibration_of("s", "l")
+        calibration.members["s"].other.gains[gain] = Reading(weights, Curve((0.0,), (0.0,)))
+        with pytest.raises(CheckpointError, match=message):
+            HeadReading(info_of(models=OF), "s", "l", calibration)

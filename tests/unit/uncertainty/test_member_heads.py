@@ -8,24 +8,28 @@ import pytest
 from heads import calibration_of, random_heads
 
 from suresam.errors import CheckpointError
-from suresam.segmentation.manifests import Family, load_family
+from suresam.segmentation.manifests import Family, ModelManifest, load_family
 from suresam.segmentation.weights import file_sha256
 from suresam.uncertainty.calibration import calibration_file, write_calibration
 from suresam.uncertainty.heads import save_heads
-from suresam.uncertainty.member_heads import load_member_heads
+from suresam.uncertainty.member_heads import load_family_heads, load_member_heads
 
 NOTHING: dict[str, np.ndarray] = {}
+
+
+def own(member: ModelManifest) -> ModelManifest:
+    return replace(member, heads="own", calibration=None)
 
 
 @pytest.fixture
 def family() -> Family:
     """The bundled pair, as if it had heads called `own`."""
     demo = load_family("demo")
-    return Family("demo", tuple(replace(member, heads="own") for member in demo.members))
+    return Family("demo", tuple(own(member) for member in demo.members))
 
 
 def heads_for(family: Family, width: int | None = None):
-    models = {member.name: f"iou_{i}" for i, member in enumerate(family.members)}
+    models = {member.name: f"iou_{member.name}" for member in family.members}
     return random_heads(width or family.members[0].architecture.d_model, models=models)
 
 
@@ -114,3 +118,26 @@ def test_a_calibration_of_something_else_is_refused(family, tmp_path, changes, m
     name = calibrated(family, tmp_path, **changes)
     with pytest.raises(CheckpointError, match=message):
         load_member_heads(family.members[0], family, "cpu", tmp_path, name)
+
+
+def test_a_familys_heads_are_there_whatever_calibration_lies_beside_them(family, tmp_path):
+    name = calibrated(family, tmp_path, heads_sha256="2" * 64)  # of heads that were trained anew
+    stale = Family("demo", tuple(replace(m, calibration=name) for m in family.members))
+    assert load_family_heads(stale, tmp_path).sha256 == file_sha256(tmp_path / "own.safetensors")
+    with pytest.raises(CheckpointError, match="made with other heads"):
+        load_member_heads(stale.members[0], stale, "cpu", tmp_path)
+
+
+def test_members_that_do_not_share_their_heads_are_refused(family, tmp_path):
+    small, large = family.members
+    mixed = Family("demo", (small, replace(large, heads="others")))
+    with pytest.raises(CheckpointError, match="demo-small has own, demo-large has others"):
+        load_family_heads(mixed, tmp_path)
+    save_heads(
+        random_heads(small.architecture.d_model, models={"demo-small": "iou_s"}),
+        tmp_path / "own.safetensors",
+    )
+    with pytest.raises(CheckpointError, match="not for demo-large"):
+        load_family_heads(family, tmp_path)
+    bare = Family("demo", tuple(replace(m, heads=None) for m in family.members))
+    assert load_family_heads(bare, tmp_path) is None

@@ -72,4 +72,6 @@ def _horizontal(axes: Axes, names: Sequence[str], means: Sequence[Estimate]) -> 
 
 
 def _errors(means: Sequence[Estimate]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return np.array([[e.value - e.low for e in means], [e.high - e.value for e in means]])
+    lengths = np.array([[e.value - e.low for e in means], [e.high - e.value for e in means]])
+    # Of equal values the resampled means differ in their last digit; of one picture there is none.
+    return np.asarray(np.maximum(np.nan_to_num(lengths), 0.0))

@@ -103,8 +103,8 @@ def evaluate_advice(
     try:
         (out / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
         (out / TEXT).write_text(f"{title}\n\n{text}\n")
-        (out / PLOT).write_bytes(draw_advice(figures, title))
         write_csv(out / TABLE, rows)
+        (out / PLOT).write_bytes(draw_advice(figures, title))
     except OSError as error:
         raise ConfigurationError(f"cannot write into {out}: {error.strerror}") from error
     return figures

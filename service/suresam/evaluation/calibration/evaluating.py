@@ -28,7 +28,7 @@ from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row
-from suresam.evaluation.targets import PictureDeck, TargetChoice
+from suresam.evaluation.targets import TargetChoice
 from suresam.machine import describe_machine
 from suresam.uncertainty.calibration import Calibration, MemberCalibration
 from suresam.uncertainty.member_heads import HeadFile
@@ -89,7 +89,7 @@ def evaluate_calibration(
     if refit is not None:
         with tell_counts("pictures compared", stream) as tell:
             refuse_shared_pictures(refit.dataset, refit.choice, dataset, choice, tell)
-        require_pictures(len(PictureDeck(refit.dataset, refit.choice)))  # before they are asked
+        require_pictures(refit.dataset, refit.choice)
     warnings = _warnings(calibration, dataset)
     for warning in warnings:
         print(f"warning: {warning}", file=stream)

@@ -18,7 +18,7 @@ REPORT, FIGURES, RELIABILITY, TEXT, PLOT = NAMES = (
     "calibration.txt",
     "calibration.png",
 )
-"""Other names than those of `suresam evaluate usam`, beside whose files they may lie."""
+"""All that a report consists of."""
 
 
 def write_files(

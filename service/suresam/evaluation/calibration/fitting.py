@@ -1,6 +1,6 @@
 """Making a calibration of observed masks: one half of the pictures fits it, the other bounds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,19 +63,13 @@ def _fit(own_head: str, masks: ScoredMasks, seed: int) -> Expectations:
     half = len(pictures) // 2
     fitted, bounding = masks.of_pictures(pictures[:half]), masks.of_pictures(pictures[half:])
     expected = _mixed((own_head,), fitted, fitted.iou)
-    interval = conformal_interval(readings_of(expected, bounding.scores), bounding.iou, LEVEL)
+    interval = conformal_interval(expected(bounding.scores), bounding.iou, LEVEL)
     gains = {
         gain: reading
         for gain in masks.gains
         if (reading := _best(gain, own_head, fitted, bounding)) is not None
     }
     return Expectations(expected, interval, gains)
-
-
-def readings_of(reading: Reading, scores: Mapping[str, Values]) -> Values:
-    """A reading of many masks."""
-    mix = sum(weight * scores[name] for name, weight in reading.weights.items())
-    return np.asarray(np.interp(np.asarray(mix), reading.curve.x, reading.curve.y))
 
 
 def rising_curve(score: Values, truth: Values) -> Curve:
@@ -88,6 +82,7 @@ def rising_curve(score: Values, truth: Values) -> Curve:
     chunks = np.array_split(order, min(_POINTS, len(order)))
     x = np.array([score[chunk].mean() for chunk in chunks])
     y = np.array([truth[chunk].mean() for chunk in chunks])
+    x = np.maximum.accumulate(x)  # means of equal scores may differ in their last digit
     x, first = np.unique(x, return_index=True)  # equal scores may fill several chunks
     y = np.add.reduceat(y, first) / np.diff([*first, len(y)])
     count = np.add.reduceat(np.array([len(chunk) for chunk in chunks], float), first)
@@ -152,4 +147,4 @@ def _mixed(heads: Sequence[str], masks: ScoredMasks, truth: Values) -> Reading:
 
 
 def _squared_error(reading: Reading, masks: ScoredMasks, truth: Values) -> float:
-    return float(((readings_of(reading, masks.scores) - truth) ** 2).mean())
+    return float(((reading(masks.scores) - truth) ** 2).mean())

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.evaluation.observations.head_scores import score_observed
-from suresam.evaluation.observations.head_targets import head_targets
+from suresam.evaluation.observations.head_targets import answers, head_targets
 from suresam.evaluation.observations.next_clicks import ADVISED, answer_tokens
 from suresam.uncertainty.answer_scores import DECODER, ENTROPY, answer_scores
-from suresam.uncertainty.head_info import GAPS
+from suresam.uncertainty.head_info import GAPS, MODEL_GAP
 from suresam.uncertainty.head_reading import NEXT_CLICK, HeadReading
 from suresam.uncertainty.heads import UsamHeads
 
@@ -76,6 +76,7 @@ def masks_of_members(
             {kind: observed[kind][:, member].astype(np.float64) for kind in DECODER}
         )
         gains = {gap: targets[:, member, :, columns[gap]] for gap in GAPS}
+        gains[MODEL_GAP] = _model_gains(observed, member)
         gains[NEXT_CLICK] = _next_click_gains(observed, member)
         is_answer = np.ones(scores[ENTROPY].shape, bool)
         is_answer[:, 0] = observed["single_token"][:, member] == 0
@@ -91,6 +92,15 @@ def masks_of_members(
             {name: values[is_answer] for name, values in gains.items()},
         )
     return found
+
+
+def _model_gains(observed: Mapping[str, NDArray[Any]], member: int) -> Values:
+    """(Q, T), what the last member's answer has more; a head knows it of the first only."""
+    iou = observed["iou"].astype(np.float64)
+    last = iou.shape[1] - 1
+    if member == last:
+        return np.full(iou[:, member].shape, np.nan)
+    return answers(observed, last) - iou[:, member]
 
 
 def _next_click_gains(observed: Mapping[str, NDArray[Any]], member: int) -> Values:

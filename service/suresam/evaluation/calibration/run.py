@@ -14,7 +14,7 @@ from suresam.evaluation.calibration.masks import ScoredMasks, masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.progress import tell_counts
-from suresam.evaluation.targets import TargetChoice
+from suresam.evaluation.targets import PictureDeck, TargetChoice
 from suresam.uncertainty.calibration import Calibration
 from suresam.uncertainty.member_heads import HeadFile
 
@@ -51,12 +51,13 @@ def calibrate(
         NonFiniteOutput: a member answered with NaN or infinity.
     """
     names = [member.manifest.name for member in members]
+    require_pictures(dataset, choice)
     with tell_counts("pictures", stream) as tell:
         store = collect(
             state, dataset, members, choice, next_clicks=True, workers=threads, progress=tell
         )
     masks = masks_of_members(store.read(), heads.heads, names)
-    require_pictures(_num_pictures(masks[names[0]]))
+    _require(_num_pictures(masks[names[0]]))
     own = heads.heads.info.models
     figures = {}
     for member in names:
@@ -89,7 +90,7 @@ def fit_calibration(
         ConfigurationError: too few pictures.
     """
     names = [member.manifest.name for member in members]
-    require_pictures(_num_pictures(masks[names[0]]))
+    _require(_num_pictures(masks[names[0]]))
     own = heads.heads.info.models
     return Calibration(
         name=name,
@@ -101,12 +102,16 @@ def fit_calibration(
     )
 
 
-def require_pictures(number: int) -> None:
-    """Refuse to fit on too few pictures.
+def require_pictures(dataset: Dataset, choice: TargetChoice) -> None:
+    """Refuse a choice of too few pictures before they are asked; frames of a video are one.
 
     Raises:
-        ConfigurationError: so many are too few.
+        ConfigurationError: there are too few.
     """
+    _require(len(set(PictureDeck(dataset, choice).origins())))
+
+
+def _require(number: int) -> None:
     if number < _LEAST_PICTURES:
         raise ConfigurationError(
             f"{number} pictures with a usable mask are too few to calibrate on; at least "

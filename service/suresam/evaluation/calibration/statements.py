@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.evaluation.calibration.fitting import readings_of
 from suresam.evaluation.calibration.masks import ScoredMasks
 from suresam.evaluation.observations.plan import ONE_CLICK
-from suresam.uncertainty.calibration import Interval, MemberCalibration
+from suresam.uncertainty.calibration import MemberCalibration
 
 Values = NDArray[np.float64]
 
@@ -46,13 +45,6 @@ def statements_of(calibration: MemberCalibration, masks: ScoredMasks) -> Stateme
     said = np.empty((3, len(masks.iou)))
     is_click = np.isin(masks.prompt, ONE_CLICK)
     for rows, told in ((is_click, calibration.one_click), (~is_click, calibration.other)):
-        expected = readings_of(told.expected, masks.where(rows).scores)
-        said[:, rows] = (expected, *intervals_around(told.interval, expected))
+        expected = told.expected(masks.where(rows).scores)
+        said[:, rows] = (expected, *told.interval.around(expected))
     return Statements(*said)
-
-
-def intervals_around(interval: Interval, expected: Values) -> tuple[Values, Values]:
-    """`Interval.around` of many expectations."""
-    place = np.searchsorted(interval.edges, expected, side="right")
-    low, high = expected + np.array(interval.low)[place], expected + np.array(interval.high)[place]
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)

@@ -1,6 +1,6 @@
 """What each head should have said: targets of every observed mask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def head_targets(observed: Observed, info: HeadInfo, names: Sequence[str]) -> Ta
     out best; a service does not know which that is, so here every mask has targets of its own.
     """
     own = observed["iou"]
-    answer = _answers(own, observed["predicted_iou"], observed["single_token"])
+    answer = np.stack([answers(observed, member) for member in range(len(names))], 1)
     dense = _at(observed["dense_iou"], observed["dense_single_token"])
     targets = np.full((*own.shape, len(info.names)), np.nan, np.float32)
     column = {name: targets[..., i] for i, name in enumerate(info.names)}
@@ -60,14 +60,14 @@ def head_targets(observed: Observed, info: HeadInfo, names: Sequence[str]) -> Ta
     return targets
 
 
-def _answers(
-    iou: NDArray[Any], predicted_iou: NDArray[Any], single_token: NDArray[Any]
-) -> NDArray[Any]:
-    """(Q, M, T) IoU of what a member answers: at token 0 to those who want one mask."""
-    of_three = _at(iou, predicted_iou[..., 1:].argmax(-1) + 1)
-    return np.concatenate([_at(iou, single_token), of_three.repeat(iou.shape[-1] - 1, -1)], -1)
+def answers(observed: Mapping[str, NDArray[Any]], member: int) -> NDArray[Any]:
+    """(Q, T) IoU of what a member answers: at token 0 to those who want one mask."""
+    iou = observed["iou"][:, member]
+    of_three = _at(iou, observed["predicted_iou"][:, member, 1:].argmax(-1) + 1)
+    of_one = _at(iou, observed["single_token"][:, member])
+    return np.concatenate([of_one, of_three.repeat(iou.shape[-1] - 1, -1)], -1)
 
 
 def _at(values: NDArray[Any], token: NDArray[Any]) -> NDArray[Any]:
-    """(Q, M, 1), of (Q, M, T) the value of one token."""
+    """(..., 1), of (..., T) the value of one token."""
     return np.take_along_axis(values, token[..., None].astype(np.int64), -1)

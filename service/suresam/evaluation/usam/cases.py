@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.evaluation.calibration.fitting import readings_of
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.mixtures import BEST, TOP
 from suresam.evaluation.observations.plan import PROMPTS
@@ -117,7 +116,7 @@ def _gains(
     decoder = {name: kept[name][:, member].astype(np.float64) for name in DECODER}
     scores = dict(named) | answer_scores(decoder)
     return {
-        gain: readings_of(one, scores)
+        gain: one(scores)
         for gain, one in reading.calibrated.one_click.gains.items()
         if one.weights.keys() <= scores.keys()
     }

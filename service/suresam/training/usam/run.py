@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 import numpy as np
 import torch
 
-from suresam.datasets import Dataset
+from suresam.datasets import Dataset, origins
 from suresam.datasets.procedural import Scenes
 from suresam.domain import PromptKind
 from suresam.errors import ConfigurationError
@@ -94,7 +94,7 @@ def train_usam(
         ConfigurationError: a data set has no usable target, or the state is of another run.
         NonFiniteOutput: a member answered with NaN or infinity.
     """
-    if len(set(_origins(datasets))) < len(datasets):
+    if len(set(_identities(datasets))) < len(datasets):
         raise ConfigurationError(
             "pictures of one data set that is named twice would be learned from and judged on"
         )
@@ -169,9 +169,12 @@ def _observe(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _origins(datasets: Sequence[Dataset]) -> list[str]:
-    """What tells data sets apart; scenes of any number begin with the same ones."""
-    return ["scenes" if isinstance(d, Scenes) else repr(list(d.image_ids)) for d in datasets]
+def _identities(datasets: Sequence[Dataset]) -> list[str]:
+    """What tells data sets apart, however many scenes, or frames of a video, are taken of them."""
+    return [
+        "scenes" if isinstance(d, Scenes) else repr(sorted(set(origins(d).values())))
+        for d in datasets
+    ]
 
 
 def _choice(dataset: Dataset, options: UsamOptions) -> TargetChoice:

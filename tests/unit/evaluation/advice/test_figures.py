@@ -60,3 +60,12 @@ def test_the_largest_member_has_no_larger_one(cases):
     found = judge_advice(cases)
     assert "use_large" not in found.policies
     assert draw_advice({"large": found}, "advice").startswith(b"\x89PNG")
+
+
+def test_equal_gains_and_a_single_picture_can_be_drawn(cases):
+    rng = np.random.default_rng(0)
+    for gain in rng.uniform(0, 1, 4):
+        cases.expected_gain[:] = gain
+        assert draw_advice({"small": judge_advice(cases)}, "advice")
+    cases.picture[:] = 0
+    assert draw_advice({"small": judge_advice(cases)}, "advice")

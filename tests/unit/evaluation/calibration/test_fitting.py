@@ -8,7 +8,6 @@ import pytest
 from suresam.evaluation.calibration.fitting import (
     conformal_interval,
     fit_member,
-    readings_of,
     rising_curve,
 )
 from suresam.evaluation.calibration.judging import judge_member
@@ -69,7 +68,7 @@ def test_intervals_are_wide_where_the_truth_scatters(fitted):
 
 def error_of(reading, gain):
     others = masks(1)
-    return ((readings_of(reading, others.scores) - others.gains[gain]) ** 2).mean()
+    return ((reading(others.scores) - others.gains[gain]) ** 2).mean()
 
 
 def test_a_gain_is_told_as_well_as_its_best_head_does(fitted):
@@ -88,7 +87,7 @@ def test_a_gain_that_several_scores_tell_together_is_told_by_their_mix():
     whole.gains["prompt_gap"][:] = gain
     reading = fit_member("iou_own", whole).other.gains["prompt_gap"]
     assert {"prompt_gap", "predicted_iou"} <= set(reading.weights)
-    told = readings_of(reading, whole.scores)
+    told = reading(whole.scores)
     assert ((told - gain) ** 2).mean() < 0.1 * gain.var()
 
 
@@ -155,7 +154,7 @@ def test_masks_of_some_pictures_keep_what_belongs_to_them():
 def test_readings_of_many_masks_are_the_reading_of_each(fitted):
     some = masks(2, 3)
     each = [
-        fitted.other.expected({name: values[i] for name, values in some.scores.items()})
+        float(fitted.other.expected({name: values[i] for name, values in some.scores.items()}))
         for i in range(len(some.iou))
     ]
-    assert readings_of(fitted.other.expected, some.scores).tolist() == pytest.approx(each)
+    assert fitted.other.expected(some.scores).tolist() == pytest.approx(each)

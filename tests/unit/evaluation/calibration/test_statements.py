@@ -5,14 +5,14 @@ import pytest
 from heads import calibration_of
 from made_masks import made_masks, taken_as_said
 
-from suresam.evaluation.calibration.statements import intervals_around, statements_of
+from suresam.evaluation.calibration.statements import statements_of
 from suresam.uncertainty.calibration import Curve, Interval, Reading
 
 
 def test_intervals_of_many_are_those_of_each():
     interval = Interval((0.2, 0.5), (-0.3, -0.2, -0.1), (0.5, 0.2, -0.05))
     expected = np.array([-0.4, 0.0, 0.2, 0.3, 0.5, 0.98, 1.2])
-    low, high = intervals_around(interval, expected)
+    low, high = interval.around(expected)
     each = np.array([interval.around(float(value)) for value in expected])
     assert np.stack([low, high], 1) == pytest.approx(each)
 
