@@ -51,5 +51,8 @@ def _small_components(
 
 def border_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance of every inside pixel to the nearest outside one; the picture's rim is outside."""
-    padded = np.pad(mask.astype(np.uint8), 1)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    padded = cv2.copyMakeBorder(
+        pixels, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0
+    )  # as np.pad, faster
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

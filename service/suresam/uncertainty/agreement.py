@@ -6,6 +6,8 @@ from torch import Tensor
 PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """Decoder tokens whose masks are compared."""
 
+_ONE, _OTHER = (list(tokens) for tokens in zip(*PAIRS, strict=True))
+
 
 def mask_agreement(low_res_logits: Tensor) -> Tensor:
     """Soft IoU of every two masks of an answer.
@@ -22,9 +24,6 @@ def mask_agreement(low_res_logits: Tensor) -> Tensor:
     """
     probability = low_res_logits.float().sigmoid().flatten(-2)
     total = probability.sum(-1)
-    found = []
-    for one, other in PAIRS:
-        both = total[..., one] + total[..., other]
-        apart = (probability[..., one, :] - probability[..., other, :]).abs().sum(-1)
-        found.append((both - apart) / (both + apart).clamp(min=1e-6))
-    return torch.stack(found, -1).clamp(0, 1)
+    both = total[..., _ONE] + total[..., _OTHER]
+    apart = torch.cdist(probability, probability, p=1)[..., _ONE, _OTHER]
+    return ((both - apart) / (both + apart).clamp(min=1e-6)).clamp(0, 1)

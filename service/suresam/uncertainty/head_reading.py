@@ -130,45 +130,39 @@ class HeadReading:
             tokens: those that made the masks.
             kind: of the prompt.
         """
-        named = {name: value.tolist() for name, value in self.named(values).items()}
-        scores = named
+        named = self.named(values)
+        gains: Mapping[str, NDArray[np.float64]] = named
+        expected = interval = None
         if self.calibrated is not None:
-            company = answer_scores(decoder)
-            scores = named | {name: value.tolist() for name, value in company.items()}
+            told = self.calibrated.of(kind)
+            scores = named | answer_scores(decoder)
+            expected = told.expected(scores)
+            interval = np.stack(told.interval.around(expected), -1)
+            gains = {
+                gain: read(scores)
+                for gain, read in told.gains.items()
+                if read.weights.keys() <= scores.keys()
+            }
+        by_token = {name: value.tolist() for name, value in named.items()}
+        wanted = (MODEL_GAP, PROMPT_GAP, TASK_GAP, NEXT_CLICK)
+        told_gains = {
+            gain: gains[gain].tolist() if gain in gains else [None] * 4 for gain in wanted
+        }
         return tuple(
-            self._of_mask(
-                {name: value[token] for name, value in named.items()},
-                {name: value[token] for name, value in scores.items()},
-                kind,
+            HeadScores(
+                {name: value[token] for name, value in by_token.items()},
+                told_gains[MODEL_GAP][token],
+                told_gains[PROMPT_GAP][token],
+                told_gains[TASK_GAP][token],
+                in_regime=kind in self._info.prompts,
+                expected_iou=None if expected is None else float(expected[token]),
+                expected_iou_interval=None if interval is None else _pair(interval[token]),
+                calibration=self.calibration,
+                next_click_gain=told_gains[NEXT_CLICK][token],
             )
             for token in tokens
         )
 
-    def _of_mask(
-        self, named: dict[str, float], scores: dict[str, float], kind: PromptKind
-    ) -> HeadScores:
-        gaps: dict[str, float | None] = {gap: named.get(gap) for gap in GAPS}
-        expected = interval = next_click_gain = None
-        if self.calibrated is not None:
-            told = self.calibrated.of(kind)
-            expected = float(told.expected(scores))
-            low, high = told.interval.around(expected)
-            interval = float(low), float(high)
-            gains = {
-                gain: float(read(scores))
-                for gain, read in told.gains.items()
-                if read.weights.keys() <= scores.keys()
-            }
-            gaps = {gap: gains.get(gap) for gap in GAPS}
-            next_click_gain = gains.get(NEXT_CLICK)
-        return HeadScores(
-            values=named,
-            model_gap=gaps[MODEL_GAP],
-            prompt_gap=gaps[PROMPT_GAP],
-            task_gap=gaps[TASK_GAP],
-            expected_iou=expected,
-            expected_iou_interval=interval,
-            in_regime=kind in self._info.prompts,
-            calibration=self.calibration,
-            next_click_gain=next_click_gain,
-        )
+
+def _pair(ends: NDArray[np.float64]) -> tuple[float, float]:
+    return float(ends[0]), float(ends[1])

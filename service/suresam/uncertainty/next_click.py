@@ -59,14 +59,16 @@ def next_click(
     share = weights + 1e-6  # all alike where none has any weight
     share = share / share.sum()
     with np.errstate(over="ignore"):  # exp of a large logit is infinite, and the chance 0
-        chance = np.tensordot(share, 1 / (1 + np.exp(-low_res_logits.astype(np.float32))), 1)
+        chance = np.tensordot(share, 1 / (1 + np.exp(-low_res_logits)), 1)
     wrong = np.where(answer > 0, 1 - chance, chance)
     for x, y in clicks:
         column, row = int(x * width), int(y * height)
         wrong[
             max(row - _TAKEN, 0) : row + _TAKEN + 1, max(column - _TAKEN, 0) : column + _TAKEN + 1
         ] = 0
-    depth = np.sum([border_distance(wrong >= level) for level in _LEVELS], axis=0)
+    depth = border_distance(wrong >= _LEVELS[0])
+    for level in _LEVELS[1:]:
+        depth += border_distance(wrong >= level)
     place = int(np.argmax(depth))
     row, column = divmod(place, width)
     if depth[row, column] <= 0:
