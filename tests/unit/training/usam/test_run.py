@@ -125,7 +125,7 @@ def test_heads_for_other_weights_of_the_same_model_are_refused(pictures, tmp_pat
                "--pictures", "2", "--hidden", "4"]  # fmt: skip
     assert main(command) == 0
     family = load_family("demo")
-    own = [replace(member, heads="own") for member in family.members]
+    own = [replace(member, heads="own", calibration=None) for member in family.members]
     assert load_member_heads(own[0], replace(family, members=tuple(own)), "cpu", tmp_path)
     other = replace(own[0], sha256="0" * 64)
     with pytest.raises(ConfigurationError, match="trained on other weights of demo-small"):
