@@ -1,9 +1,12 @@
 """A picture, its targets and two fake members that can be asked about it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from suresam.evaluation.predictor import BackbonePredictor
 from suresam.evaluation.targets import Picture, Target
+from suresam.segmentation.box_convention import OFFICIAL
 from suresam.segmentation.fake import FakeBackbone
 
 
@@ -19,6 +22,17 @@ def member(name: str, input_size: int) -> BackbonePredictor:
 
 
 MEMBERS = (member("fake-small", 64), member("fake-large", 128))
+
+CONTESTANTS = [
+    SimpleNamespace(
+        manifest=SimpleNamespace(
+            name=m.name, architecture=SimpleNamespace(d_model=1), box=OFFICIAL
+        ),
+        sha256=m.name,
+        predictor=m,
+    )
+    for m in MEMBERS
+]
 
 PICTURE = Picture(
     "one",

@@ -3,11 +3,10 @@
 import argparse
 import shlex
 import sys
-from pathlib import Path
 
 from suresam.cli.extras import needs_extra
 from suresam.cli.whole_family import (
-    add_observing,
+    add_evaluation,
     all_members,
     check_threads,
     chosen_models_dir,
@@ -33,17 +32,13 @@ _SCENES = 250
 
 def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `advice` to what `evaluate` can evaluate."""
-    parser = kinds.add_parser(
+    parser = add_evaluation(
+        kinds,
         "advice",
-        help="what following the service's advice gains",
+        summary="what following the service's advice gains",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        scenes=_SCENES,
     )
-    add_observing(parser, _SCENES)
-    add = parser.add_argument
-    add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
-    add("--calibration", metavar="NAME",
-        help="calibration to follow (default: that of the family's manifests)")  # fmt: skip
     parser.set_defaults(run=run)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
 from suresam.cli.whole_family import (
-    add_observing,
+    add_evaluation,
     all_members,
     check_threads,
     chosen_models_dir,
@@ -43,23 +43,20 @@ _SCENES = 1000
 
 def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `calibration` to what `evaluate` can evaluate."""
-    parser = kinds.add_parser(
+    parser = add_evaluation(
+        kinds,
         "calibration",
-        help="expected IoU and its interval: is a mask worth what is said?",
+        summary="expected IoU and its interval: is a mask worth what is said?",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        scenes=_SCENES,
     )
-    add_observing(parser, _SCENES)
     add = parser.add_argument
-    add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
     add("--refit", metavar="DATASET2",
         help="fit another calibration on these pictures, and judge it, too; scenes are those for "
         "calibrations")  # fmt: skip
     add(
         "--refit-images", type=Path, metavar="DIR", help="where the pictures of a COCO DATASET2 are"
     )
-    add("--calibration", metavar="NAME",
-        help="calibration to judge (default: that of the family's manifests)")  # fmt: skip
     parser.set_defaults(run=run)
 
 

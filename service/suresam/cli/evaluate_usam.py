@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from suresam.cli.extras import needs_extra
 from suresam.cli.whole_family import (
-    add_observing,
+    add_evaluation,
     all_members,
     check_threads,
     chosen_models_dir,
@@ -50,21 +50,18 @@ _SCENES = 1000
 
 def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `usam` to what `evaluate` can evaluate."""
-    parser = kinds.add_parser(
+    parser = add_evaluation(
+        kinds,
         "usam",
-        help="uncertainty measures: which answers are worth paying for",
+        summary="uncertainty measures: which answers are worth paying for",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        scenes=_SCENES,
     )
-    add_observing(parser, _SCENES)
     add = parser.add_argument
-    add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
     add("--heads", type=Path, metavar="FILE.safetensors",
         help="heads to judge (default: those of the family's manifests)")  # fmt: skip
     add("--compare", type=Path, nargs="+", default=[], metavar="FILE.safetensors",
         help="further head files for the same weights, to stand beside the heads")  # fmt: skip
-    add("--calibration", metavar="NAME",
-        help="calibration whose gains are judged, too (default: the family's own)")  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -98,25 +95,11 @@ def _heads(
     path: Path | None, family: "Family", models_dir: Path | None, calibration: str | None
 ) -> "tuple[HeadFile | None, list[HeadReading]]":
     """Those of a file, uncalibrated, or else the family's own, and how every member reads them."""
+    from suresam.uncertainty.member_heads import read_family_heads
+
     if path is not None:
-        return _of_file(path, family)
+        return read_family_heads(path, family)
     return family_heads(family, models_dir, calibration)
-
-
-def _of_file(path: Path, family: "Family") -> "tuple[HeadFile, list[HeadReading]]":
-    """Heads of a file, checked against the family, and how every member reads them."""
-    from suresam.errors import CheckpointError
-    from suresam.uncertainty.head_reading import HeadReading
-    from suresam.uncertainty.member_heads import check_heads, read_head_file
-
-    file = read_head_file(path)
-    for member in family.members:
-        check_heads(path, file.heads, member)
-    largest = family.members[-1].name
-    try:
-        return file, [HeadReading(file.heads.info, m.name, largest) for m in family.members]
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _rivals(
@@ -128,6 +111,7 @@ def _rivals(
     """The heads that are judged, then those of further files; none where none were asked for."""
     from suresam.errors import ConfigurationError
     from suresam.evaluation.usam.comparison import Rival
+    from suresam.uncertainty.member_heads import read_family_heads
 
     if not paths:
         return []
@@ -136,4 +120,4 @@ def _rivals(
             f"--compare needs heads to compare with, and family {family.name} has none that all "
             f"its members share: give --heads"
         )
-    return [Rival(heads, readings), *(Rival(*_of_file(path, family)) for path in paths)]
+    return [Rival(heads, readings), *(Rival(*read_family_heads(path, family)) for path in paths)]

@@ -45,6 +45,35 @@ def add_observing(parser: argparse.ArgumentParser, scenes: int, drawn: str = "")
         help="CPU cores to use, each by one process (default 1)")  # fmt: skip
 
 
+def add_evaluation(
+    kinds: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    *,
+    summary: str,
+    description: str,
+    scenes: int,
+) -> argparse.ArgumentParser:
+    """A command that judges what a family says of its masks, and writes a report.
+
+    Args:
+        kinds: of `suresam evaluate`.
+        name, summary, description: of the command.
+        scenes: number of scenes that "scenes" alone stands for.
+    """
+    parser = kinds.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_observing(parser, scenes)
+    add = parser.add_argument
+    add("--out", type=Path, metavar="DIR", required=True, help="write the report there")
+    add("--calibration", metavar="NAME",
+        help="calibration to judge (default: that of the family's manifests)")  # fmt: skip
+    return parser
+
+
 def chosen_pictures(
     args: argparse.Namespace, text: str, images: Path | None, scenes: int, seeds: range | None
 ) -> "tuple[Dataset, TargetChoice]":

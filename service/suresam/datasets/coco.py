@@ -1,6 +1,5 @@
 """Instance masks of a COCO JSON file: polygons and both forms of run lengths."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from suresam.datasets.dataset import Example
+from suresam.datasets.json_file import read_json
 from suresam.datasets.lazy_masks import rle_masks
 from suresam.datasets.pictures import read_picture
 from suresam.datasets.segmentations import is_empty, require_size, segmentation_rle
@@ -107,12 +107,7 @@ def open_coco(file: Path, images: Path | None = None) -> Coco:
 
 
 def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{file} is not JSON: {error}") from error
+    content = read_json(file)
     for key in ("images", "annotations"):
         entries = content.get(key) if isinstance(content, dict) else None
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):

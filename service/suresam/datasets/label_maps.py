@@ -12,6 +12,7 @@ from PIL import Image
 
 from suresam.datasets.dataset import Example
 from suresam.datasets.lazy_masks import LazyMasks
+from suresam.datasets.listing import two_part_name
 from suresam.datasets.pictures import SUFFIXES, read_picture
 from suresam.errors import ConfigurationError
 from suresam.segmentation.images import UNREADABLE
@@ -134,7 +135,7 @@ def open_label_maps(folder: Path) -> LabelMaps:
             f"{folder} has no masks: {folder / SEGMENTS} needs ID.png or ID_K.png"
         )
     return LabelMaps(
-        "/".join(folder.resolve().parts[1:][-2:]),  # without the root, since folders get the name
+        two_part_name(folder),
         tuple(
             (image_id, pictures[image_id], path)
             for image_id in sorted(maps)

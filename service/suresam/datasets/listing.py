@@ -9,6 +9,14 @@ PICTURE, MASK = ".jpg", ".png"
 """File name endings of the pictures and masks of ADE20K, DAVIS, MOSE and SA-V."""
 
 
+def two_part_name(folder: Path) -> str:
+    """A folder's name and its parent's, such as "bsds500/val".
+
+    Never the root's, since reports make folders of such a name below their own.
+    """
+    return "/".join(folder.resolve().parts[1:][-2:])
+
+
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted.
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from suresam.datasets.frames import Frames, open_label_map_frames
-from suresam.datasets.listing import subfolders
+from suresam.datasets.listing import subfolders, two_part_name
 from suresam.datasets.splits import Splits
 
 _SPLITS = ("train", "valid")
@@ -27,5 +27,5 @@ def _is_split(folder: Path) -> bool:
 
 
 def _open(folder: Path) -> Frames:
-    name, maps = "/".join(folder.resolve().parts[-2:]), folder / _MAPS
+    name, maps = two_part_name(folder), folder / _MAPS
     return open_label_map_frames(name, folder / _PICTURES, maps, subfolders(maps), folder)

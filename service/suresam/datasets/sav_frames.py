@@ -14,6 +14,7 @@ from suresam.datasets.listing import (
     require_pictures,
     stems,
     subfolders,
+    two_part_name,
 )
 from suresam.datasets.pictures import read_picture
 from suresam.errors import ConfigurationError
@@ -52,7 +53,7 @@ def open_sav_frames(folder: Path) -> Frames:
         raise ConfigurationError(
             f"{folder} has no masks: there is no VIDEO/OBJECT/FRAME{MASK} in {maps}"
         )
-    name = "/".join(folder.resolve().parts[-2:])
+    name = two_part_name(folder)
     return Frames(name, tuple(image_ids), partial(_read, pictures, maps))
 
 

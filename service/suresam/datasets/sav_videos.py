@@ -1,13 +1,14 @@
 """SA-V's training split: videos, and their masklets in JSON."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from suresam.datasets.dataset import Example
 from suresam.datasets.frames import Frames
+from suresam.datasets.json_file import read_json
 from suresam.datasets.lazy_masks import rle_masks
+from suresam.datasets.listing import two_part_name
 from suresam.datasets.segmentations import is_empty, segmentation_rle
 from suresam.datasets.video_file import read_video_frame, require_video_reader
 from suresam.errors import ConfigurationError
@@ -53,7 +54,7 @@ def open_sav_videos(folder: Path) -> Frames:
         ]
     if not image_ids:
         raise ConfigurationError(f"{folder} has no masks: all of its *{_MASKLETS} have no masklet")
-    return Frames("/".join(folder.resolve().parts[-2:]), tuple(image_ids), partial(_read, files))
+    return Frames(two_part_name(folder), tuple(image_ids), partial(_read, files))
 
 
 def _video_of(file: Path) -> Path:
@@ -62,12 +63,7 @@ def _video_of(file: Path) -> Path:
 
 def _masklets(file: Path) -> list[list[Any]]:
     """For every annotated frame the run lengths of every object, as the JSON has them."""
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{file} is not JSON: {error}") from error
+    content = read_json(file)
     masklets = content.get("masklet") if isinstance(content, dict) else None
     if not isinstance(masklets, list) or not all(isinstance(frame, list) for frame in masklets):
         raise ConfigurationError(

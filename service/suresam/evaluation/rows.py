@@ -15,6 +15,20 @@ def rounded(value: float) -> float | None:
     return None if value != value else round(value, _DIGITS)
 
 
+def told(estimate: Estimate | None, sign: str = "") -> str:
+    """A figure with its interval, for people; without it of a single picture.
+
+    Args:
+        estimate: None, or NaN, gives a hyphen.
+        sign: "+" to tell the sign of every number.
+    """
+    if estimate is None or estimate.value != estimate.value:
+        return "-"
+    numbers = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (f"{number:{sign}.3f}" for number in numbers)
+    return value if estimate.low != estimate.low else f"{value} [{low}, {high}]"
+
+
 def estimate_row(estimate: Estimate, counted: str) -> dict[str, float | int | None]:
     """An estimate with its interval and what it rests on.
 

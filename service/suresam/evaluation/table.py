@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from suresam.columns import aligned
-from suresam.evaluation.bootstrap import Estimate
 from suresam.evaluation.figures import (
     CANDIDATES_TOGETHER,
     JUDGED,
@@ -14,6 +13,7 @@ from suresam.evaluation.figures import (
 )
 from suresam.evaluation.measuring import BASELINES
 from suresam.evaluation.questions import CLICK_TOP, QUESTIONS
+from suresam.evaluation.rows import told
 from suresam.evaluation.run import Evaluation
 
 _IN_SIZES = (CLICK_TOP, "click_best_of_three", "three_clicks", "box")
@@ -68,9 +68,9 @@ def _predicted(evaluation: Evaluation, models: list[str]) -> Iterable[_Row]:
     yield ["predicted against true IoU", *models]
     words = QUESTIONS | {CANDIDATES_TOGETHER: "one click, all three"}
     for question in (*JUDGED, CANDIDATES_TOGETHER):
-        for measure, told in _AGREEMENT.items():
+        for measure, title in _AGREEMENT.items():
             cells = (_cell(evaluation, who, question, measure) for who in models)
-            yield [f"{words[question]}: {told}", *cells]
+            yield [f"{words[question]}: {title}", *cells]
 
 
 def _sizes(evaluation: Evaluation, models: list[str]) -> Iterable[_Row]:
@@ -117,12 +117,4 @@ def _costs(evaluation: Evaluation, models: list[str]) -> Iterable[_Row]:
 
 
 def _cell(evaluation: Evaluation, who: str, question: str, measure: str, size: str = "all") -> str:
-    return _told(evaluation.figures.find(who, question, measure, size))
-
-
-def _told(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value != estimate.value:
-        return "-"
-    if estimate.low != estimate.low:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return told(evaluation.figures.find(who, question, measure, size))

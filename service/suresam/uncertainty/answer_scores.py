@@ -32,7 +32,7 @@ predicted IoU, "single" is token 0's mask."""
 
 Values = NDArray[np.float64]
 
-_PLACE = np.zeros((4, 4), np.int64)
+_PLACE = np.full((4, 4), len(PAIRS))  # behind the pairs: a mask agrees with itself
 for _number, (_one, _other) in enumerate(PAIRS):
     _PLACE[_one, _other] = _PLACE[_other, _one] = _number
 _NOT_ITSELF = ~np.eye(4, dtype=np.bool_)[:, list(CANDIDATE_TOKENS)]
@@ -52,12 +52,11 @@ def answer_scores(decoder: Mapping[str, Values]) -> dict[str, Values]:
     candidates = predicted[..., None, list(CANDIDATE_TOKENS)]  # (..., 1, 3)
     ranked = np.argsort(-np.where(_NOT_ITSELF, candidates, -np.inf), -1, kind="stable") + 1
     agreement = np.concatenate([decoder[AGREEMENT], np.ones_like(predicted[..., :1])], -1)
-    place = np.where(np.eye(4, dtype=np.bool_), len(PAIRS), _PLACE)  # a mask agrees with itself
     following, third = ranked[..., 0], ranked[..., 1]  # (..., 4)
     token = np.broadcast_to(np.arange(4), following.shape)
 
     def agreed(one: NDArray[np.int64], other: NDArray[np.int64]) -> Values:
-        return np.take_along_axis(agreement, place[one, other], -1)
+        return np.take_along_axis(agreement, _PLACE[one, other], -1)
 
     def of(values: Values, tokens: NDArray[np.int64]) -> Values:
         return np.take_along_axis(values, tokens, -1)

@@ -112,6 +112,14 @@ class Expectations:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
+    def told_gains(self, scores: Mapping[str, ArrayLike]) -> dict[str, Values]:
+        """Every gain that these scores tell: of the last member none knows the model gap."""
+        return {
+            gain: reading(scores)
+            for gain, reading in self.gains.items()
+            if reading.weights.keys() <= scores.keys()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MemberCalibration:

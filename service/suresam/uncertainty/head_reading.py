@@ -138,11 +138,7 @@ class HeadReading:
             scores = named | answer_scores(decoder)
             expected = told.expected(scores)
             interval = np.stack(told.interval.around(expected), -1)
-            gains = {
-                gain: read(scores)
-                for gain, read in told.gains.items()
-                if read.weights.keys() <= scores.keys()
-            }
+            gains = told.told_gains(scores)
         by_token = {name: value.tolist() for name, value in named.items()}
         wanted = (MODEL_GAP, PROMPT_GAP, TASK_GAP, NEXT_CLICK)
         told_gains = {

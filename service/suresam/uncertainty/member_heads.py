@@ -129,16 +129,23 @@ def load_family_heads(family: Family, models_dir: Path | None = None) -> HeadFil
     first = family.members[0]
     assert first.heads is not None
     path = find_file(head_file(first.heads), first, models_dir)
-    if path is None:
-        return None
+    return None if path is None else read_family_heads(path, family)[0]
+
+
+def read_family_heads(path: Path, family: Family) -> tuple[HeadFile, list[HeadReading]]:
+    """A head file for all members of a family, and how each reads it without a calibration.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or is not for all members.
+    """
     file = read_head_file(path)
     for member in family.members:
         check_heads(path, file.heads, member)
-        try:
-            HeadReading(file.heads.info, member.name, family.members[-1].name)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path}: {error}") from error
-    return file
+    largest = family.members[-1].name
+    try:
+        return file, [HeadReading(file.heads.info, m.name, largest) for m in family.members]
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from suresam.columns import aligned
 from suresam.evaluation.advice.cases import Cases
 from suresam.evaluation.bootstrap import Estimate, ImageBootstrap
+from suresam.evaluation.rows import told
 from suresam.uncertainty.advice import ACTIONS, ADD_POINT, CHOOSE_MASK, USE_LARGE
 
 CLICKS = {
@@ -126,12 +127,3 @@ def format_advice(name: str, figures: AdviceFigures) -> str:
     policies = [(f"{name}: mean IoU", "")]
     policies += [(POLICIES[key], told(e)) for key, e in figures.policies.items()]
     return "\n\n".join("\n".join(aligned(rows)) for rows in (clicks, actions, policies))
-
-
-def told(estimate: Estimate, sign: str = "") -> str:
-    """A figure with its interval."""
-    if estimate.value != estimate.value:
-        return "-"
-    numbers = (estimate.value, estimate.low, estimate.high)
-    value, low, high = (f"{number:{sign}.3f}" for number in numbers)
-    return f"{value} [{low}, {high}]"

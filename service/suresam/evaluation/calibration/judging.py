@@ -11,6 +11,7 @@ from suresam.evaluation.bootstrap import Estimate, ImageBootstrap
 from suresam.evaluation.calibration.masks import ScoredMasks
 from suresam.evaluation.calibration.risk_coverage import risk_coverage_area
 from suresam.evaluation.calibration.statements import statements_of
+from suresam.evaluation.rows import told
 from suresam.uncertainty.calibration import MemberCalibration
 
 Values = NDArray[np.float64]
@@ -123,5 +124,5 @@ def format_figures(figures: Figures) -> str:
     rows = [("", *figures)]
     for measure, words in MEASURES.items():
         cells = (figures[member][measure] for member in figures)
-        rows.append((words, *(f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in cells)))
+        rows.append((words, *map(told, cells)))
     return "\n".join(aligned(rows))

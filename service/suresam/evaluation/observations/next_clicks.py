@@ -53,11 +53,11 @@ def next_click_ious(
     asked: list[tuple[int, int, Prompt]] = []
     for group in by_shape([row.shape for row in rows], _MAX_ROWS):
         decoded = backbone.decode([rows[i] for i in group])
-        single = single_answers(backbone, [rows[i] for i in group], decoded)
+        single = single_answers(backbone, [rows[i] for i in group], decoded).cpu().numpy()
+        predicted_iou = decoded.predicted_iou.cpu().numpy()
+        tokens = _answering(np.array(places)[group], predicted_iou, single)
         for k, i in enumerate(group):
-            logits, predicted = decoded.low_res_logits[k], decoded.predicted_iou[k].cpu().numpy()
-            is_choice = places[i] in ONE_CLICK
-            token = int(predicted[1:].argmax()) + 1 if is_choice else int(single[k])
+            logits, predicted, token = decoded.low_res_logits[k], predicted_iou[k], int(tokens[k])
             masks = full_size_masks(logits, size).cpu().numpy()
             advised = click_after(backbone, rows[i], logits, predicted, token, size)
             union = np.asarray(masks[list(CANDIDATE_TOKENS)].any(0))
@@ -76,7 +76,7 @@ def next_click_ious(
     further = [prompt_row(prompt, size, embedding, backbone) for _, _, prompt in asked]
     for group in by_shape([row.shape for row in further], _MAX_ROWS):
         decoded = backbone.decode([further[j] for j in group])
-        single = single_answers(backbone, [further[j] for j in group], decoded)
+        single = single_answers(backbone, [further[j] for j in group], decoded).cpu().numpy()
         for k, j in enumerate(group):
             question, kind, _ = asked[j]
             logits = decoded.low_res_logits[k, int(single[k])][None]
@@ -85,19 +85,19 @@ def next_click_ious(
 
 
 def answer_tokens(observed: Mapping[str, NDArray[Any]], member: int) -> NDArray[np.int64]:
-    """Whose mask answers each question: the best of three for one click, which may mean several
-    things, and otherwise the token that answers where one mask is wanted.
+    """(Q,) the token whose mask answers each question that a member was asked, 0 to 3."""
+    predicted, single = observed["predicted_iou"][:, member], observed["single_token"][:, member]
+    return _answering(observed["prompt"], predicted, single)
 
-    Args:
-        observed: `prompt`, `predicted_iou` and `single_token` of Q questions.
-        member: its place in them.
 
-    Returns:
-        (Q,) within 0 to 3.
+def _answering(
+    places: NDArray[Any], predicted_iou: NDArray[Any], single_token: NDArray[Any]
+) -> NDArray[np.int64]:
+    """The best of three for one click, which may mean several things, and otherwise the token that
+    answers where one mask is wanted; of (Q,), (Q, T) and (Q,).
     """
-    best = observed["predicted_iou"][:, member, 1:].argmax(-1) + 1
-    single = observed["single_token"][:, member]
-    tokens: NDArray[np.int64] = np.where(np.isin(observed["prompt"], ONE_CLICK), best, single)
+    best = predicted_iou[:, 1:].argmax(-1) + 1
+    tokens: NDArray[np.int64] = np.where(np.isin(places, ONE_CLICK), best, single_token)
     return tokens.astype(np.int64)
 
 

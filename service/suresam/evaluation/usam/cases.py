@@ -115,11 +115,7 @@ def _gains(
         return {}
     decoder = {name: kept[name][:, member].astype(np.float64) for name in DECODER}
     scores = dict(named) | answer_scores(decoder)
-    return {
-        gain: one(scores)
-        for gain, one in reading.calibrated.one_click.gains.items()
-        if one.weights.keys() <= scores.keys()
-    }
+    return reading.calibrated.one_click.told_gains(scores)
 
 
 def cases_of(clicks: Clicks, table: str, view: View, member: int) -> Cases:

@@ -4,11 +4,10 @@ import csv
 import io
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from evaluation_fakes import MEMBERS, rectangle_in
+from evaluation_fakes import CONTESTANTS, rectangle_in
 from heads import FAKES, calibration_of, random_heads
 from PIL import Image
 
@@ -23,23 +22,12 @@ from suresam.evaluation.calibration.table import format_report
 from suresam.evaluation.observations import collecting
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.targets import TargetChoice
-from suresam.segmentation.box_convention import OFFICIAL
 from suresam.uncertainty.member_heads import HeadFile
 
 SHAPE = (48, 64)
 CHOICE = TargetChoice(per_image=1, num_targets=None)
 HEADS = HeadFile("usam-fake", "1" * 64, random_heads())
 FITTED = calibration_of(*FAKES)
-CONTESTANTS = [
-    SimpleNamespace(
-        manifest=SimpleNamespace(
-            name=m.name, architecture=SimpleNamespace(d_model=1), box=OFFICIAL
-        ),
-        sha256=m.name,
-        predictor=m,
-    )
-    for m in MEMBERS
-]
 
 
 class Pictures:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from evaluation_fakes import MEMBERS, rectangle_in
+from evaluation_fakes import CONTESTANTS, rectangle_in
 
 from suresam.datasets import Example
 from suresam.datasets.frames import Frames
@@ -14,7 +14,7 @@ from suresam.evaluation.observations import collecting
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS
 from suresam.evaluation.targets import TargetChoice
-from suresam.segmentation.box_convention import OFFICIAL, TRAINED_HERE
+from suresam.segmentation.box_convention import TRAINED_HERE
 
 CHOICE = TargetChoice(per_image=2, num_targets=None)
 SHAPE = (48, 64)
@@ -38,18 +38,6 @@ class Pictures:
         masks = [rectangle_in(SHAPE, 4 * k, 4, 4 * k + 20, 30) for k in range(1 + index % 3)]
         image = np.full((*SHAPE, 3), 10 + index, np.uint8)
         return Example(f"p{index}", image, [] if index == self._empty else masks)
-
-
-CONTESTANTS = [
-    SimpleNamespace(
-        manifest=SimpleNamespace(
-            name=m.name, architecture=SimpleNamespace(d_model=1), box=OFFICIAL
-        ),
-        sha256=m.name,
-        predictor=m,
-    )
-    for m in MEMBERS
-]
 
 
 def test_every_picture_keeps_its_rows_in_the_order_of_the_draw(tmp_path):
