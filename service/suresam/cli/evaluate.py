@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suresam.cli import evaluate_advice, evaluate_calibration, evaluate_usam
 from suresam.cli.extras import needs_extra
-from suresam.cli.whole_family import chosen_models_dir
+from suresam.cli.whole_family import check_threads, chosen_models_dir
 from suresam.errors import ConfigurationError
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
@@ -75,6 +75,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "`suresam train segmenter` does")  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), default="auto",
         help="where models run (default: auto)")  # fmt: skip
+    add("--threads", type=int, metavar="N",
+        help="CPU cores to use, each by one process, which suits small models (default: one "
+        "process that uses all)")  # fmt: skip
 
     targets = segmenter.add_argument_group("targets")
     add = targets.add_argument
@@ -119,6 +122,8 @@ def _evaluate_segmenter(args: argparse.Namespace) -> int:
 
     if args.grabcut < 0:
         raise ConfigurationError(f"--grabcut={args.grabcut} must be at least 0")
+    if args.threads is not None:
+        check_threads(args)
     if args.corners_only and not args.weights:
         raise ConfigurationError("--corners-only belongs to --weights; a manifest says it itself")
     dataset = open_dataset(args.dataset, args.images)
@@ -135,9 +140,10 @@ def _evaluate_segmenter(args: argparse.Namespace) -> int:
         prepare_folder(args.out)  # or all the work might be done in vain
     evaluation = evaluate(
         dataset,
-        [contestant.predictor for contestant in contestants],
+        contestants,
         choice,
         stream=sys.stderr,
+        threads=args.threads,
         with_baselines=not args.no_baselines,
         num_grabcuts=args.grabcut,
     )

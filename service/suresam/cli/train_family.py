@@ -19,9 +19,13 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add = parser.add_argument
     add("family", metavar="NAME|FILE.json", help="demo, or a plan of your own")
-    add("--hours", type=float, required=True, metavar="H",
+    add("--hours", type=float, metavar="H",
         help="training time of all members together; drawing scenes and measuring come on "
         "top")  # fmt: skip
+    add("--keep-weights", action="store_true",
+        help="train no member: heads, calibration, figures and card are made anew for the weights "
+        "in --state (NAME.safetensors, NAME/report.json, as `train segmenter` writes them), or "
+        "else for those in --out")  # fmt: skip
     add("--out", type=Path, default=Path("models"), metavar="DIR",
         help="folder for weights and manifests (default models)")  # fmt: skip
     add("--card", type=Path, metavar="FILE.md",
@@ -64,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             scenes=options.scenes,
             targets=options.targets,
+            keep_weights=options.keep_weights,
         ),
         sys.stderr,
     )

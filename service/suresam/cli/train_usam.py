@@ -40,6 +40,9 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--pictures", type=int, metavar="N", help="most pictures of each data set (default: all)")
     add("--per-image", type=int, metavar="N",
         help="most targets of a picture (default: 2 of a scene, else 5)")  # fmt: skip
+    add("--prompts", type=int, metavar="N",
+        help="prompts of each target: its centre click and others drawn; of many pictures a few "
+        "teach more than all of a few pictures (default: all seven kinds)")  # fmt: skip
     add("--hold-out", type=float, default=0.1, metavar="SHARE",
         help="share of the pictures that the report is about, not learned from "
         "(default 0.1)")  # fmt: skip
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         state=args.state or Path("runs") / args.out.stem,
         pictures=args.pictures,
         per_image=args.per_image,
+        prompts=args.prompts,
         hold_out=args.hold_out,
         threads=args.threads,
         fit=FitOptions(

@@ -1,5 +1,6 @@
 """Asking models and baselines for the same targets, and keeping what everybody scored."""
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -101,37 +102,72 @@ class Measurements:
         return [target.origin or target.image_id for target in self.targets]
 
 
-def measure(
+@dataclass(frozen=True, slots=True)
+class PictureScores:
+    """What everybody scored on one picture; it travels between processes.
+
+    Attributes:
+        targets: that were asked for.
+        models: for every model what each target got.
+        floor: the baselines' scores, or None without.
+    """
+
+    targets: list[TargetRecord]
+    models: dict[str, list[Asked]]
+    floor: "_Floor | None"
+
+    def first(self, count: int) -> "PictureScores":
+        """The same of so many targets at most."""
+        return PictureScores(
+            self.targets[:count],
+            {name: rows[:count] for name, rows in self.models.items()},
+            None if self.floor is None else self.floor.first(count),
+        )
+
+
+def measure_picture(
     predictors: Sequence[Predictor],
-    pictures: Iterable[Picture],
+    picture: Picture,
     *,
     with_baselines: bool = True,
     grabcut_share: float = 1.0,
     seed: int = 0,
-) -> Measurements:
-    """Ask all predictors and baselines for all targets of all pictures.
+) -> PictureScores:
+    """Ask all predictors and baselines for all targets of a picture.
 
     Args:
         predictors: with different names.
-        pictures: at least one.
+        picture: with targets.
         with_baselines: whether to ask baselines too.
         grabcut_share: chance of every target that GrabCut, which is slow, is asked for it too.
         seed: of that draw; each target is drawn by itself, wherever it stands in its picture.
     """
-    rng = np.random.default_rng([seed, _GRABCUT])
-    records: list[TargetRecord] = []
-    asked: dict[str, list[Asked]] = {predictor.name: [] for predictor in predictors}
-    floor = _Floor()
-    for picture in pictures:
-        for predictor in predictors:
-            asked[predictor.name] += ask_everything(predictor, picture)
-        here = [_record(picture, target) for target in picture.targets]
-        if with_baselines:
-            floor.add(picture, here, rng.random(len(here)) < grabcut_share)
-        records += here
-    baselines, settings = floor.settle() if with_baselines else ({}, {})
+    records = [_record(picture, target) for target in picture.targets]
+    floor = None
+    if with_baselines:
+        floor = _Floor()
+        floor.add(picture, records, [_draw(seed, record) < grabcut_share for record in records])
+    asked = {predictor.name: ask_everything(predictor, picture) for predictor in predictors}
+    return PictureScores(records, asked, floor)
+
+
+def _draw(seed: int, record: TargetRecord) -> float:
+    whose = [zlib.crc32(record.image_id.encode()), record.example, record.index]
+    return float(np.random.default_rng([seed, _GRABCUT, *whose]).random())
+
+
+def gather(pictures: Iterable[PictureScores]) -> Measurements:
+    """All pictures together, with the baselines' best settings.
+
+    Args:
+        pictures: at least one, all asked alike.
+    """
+    parts = list(pictures)
+    asked = {name: [row for part in parts for row in part.models[name]] for name in parts[0].models}
+    floors = [part.floor for part in parts if part.floor is not None]
+    baselines, settings = _Floor.of_all(floors).settle() if floors else ({}, {})
     return Measurements(
-        records,
+        [target for part in parts for target in part.targets],
         {name: _by_question(rows) for name, rows in asked.items()},
         baselines,
         settings,
@@ -166,8 +202,25 @@ class _Floor:
         default_factory=lambda: {"filled_box": [], "grabcut": [], "coarse_mask": []}
     )
 
+    @classmethod
+    def of_all(cls, parts: "Sequence[_Floor]") -> "_Floor":
+        """One of the scores of several, in their order."""
+        return cls(
+            [row for part in parts for row in part.discs],
+            [row for part in parts for row in part.floods],
+            {
+                name: [score for part in parts for score in part.fixed[name]]
+                for name in parts[0].fixed
+            },
+        )
+
+    def first(self, count: int) -> "_Floor":
+        """Of so many targets at most."""
+        fixed = {name: scores[:count] for name, scores in self.fixed.items()}
+        return _Floor(self.discs[:count], self.floods[:count], fixed)
+
     def add(
-        self, picture: Picture, records: Sequence[TargetRecord], has_grabcut: NDArray[np.bool_]
+        self, picture: Picture, records: Sequence[TargetRecord], has_grabcut: Sequence[bool]
     ) -> None:
         """Ask for all targets of a picture, and GrabCut for some of them."""
         image, smooth = picture.image, smoothed(picture.image)

@@ -1,34 +1,40 @@
 """Telling how far a long measurement is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
 from tqdm import tqdm
-
-from suresam.evaluation.targets import Picture
 
 _LINE_EVERY_S = 20.0
 
 
-def tell_progress(pictures: Iterable[Picture], total: int, stream: TextIO) -> Iterator[Picture]:
-    """Pass pictures on and tell how many of their targets are done.
+class _HasTargets(Protocol):
+    @property
+    def targets(self) -> Sequence[Any]: ...
+
+
+Measured = TypeVar("Measured", bound=_HasTargets)
+
+
+def tell_progress(pictures: Iterable[Measured], total: int, stream: TextIO) -> Iterator[Measured]:
+    """Pass on what was measured of pictures, and tell how many of their targets are done.
 
     Args:
-        pictures: whose targets are measured between one and the next.
+        pictures: each comes when its targets are measured.
         total: targets at most.
         stream: where it is told, usually stderr.
     """
     done, told = 0, time.monotonic()
     with tqdm(total=total, unit="target", file=stream, disable=not stream.isatty()) as bar:
         for picture in pictures:
-            yield picture
             done += len(picture.targets)
             bar.update(len(picture.targets))
             if bar.disable and time.monotonic() - told > _LINE_EVERY_S:
                 told = time.monotonic()
                 print(f"{done} of at most {total} targets", file=stream, flush=True)
+            yield picture
 
 
 @contextmanager

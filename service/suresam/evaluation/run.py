@@ -9,13 +9,14 @@ from typing import Any, TextIO
 from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, Estimate
+from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.costs import Cost, measure_cost
 from suresam.evaluation.figures import Figures, compute_figures
-from suresam.evaluation.measuring import BASELINES, Measurements, measure
-from suresam.evaluation.predictor import BackbonePredictor
+from suresam.evaluation.measuring import BASELINES, Measurements, gather
 from suresam.evaluation.progress import tell_progress
 from suresam.evaluation.questions import CLICK_TOP, QUESTIONS
 from suresam.evaluation.rows import rounded
+from suresam.evaluation.spreading import measure_pictures
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
 
 _MEANS, _JUDGEMENTS = ("iou", "boundary_f"), ("pearson", "mean_signed_error")
@@ -44,10 +45,11 @@ class Evaluation:
 
 def evaluate(
     dataset: Dataset,
-    predictors: Sequence[BackbonePredictor],
+    contestants: Sequence[Contestant],
     choice: TargetChoice,
     *,
     stream: TextIO,
+    threads: int | None = None,
     with_baselines: bool = True,
     num_grabcuts: int | None = None,
 ) -> Evaluation:
@@ -55,33 +57,37 @@ def evaluate(
 
     Args:
         dataset: with targets of the wanted size.
-        predictors: at least one, with different names, cheapest first.
+        contestants: at least one, with different names, cheapest first.
         choice: which targets.
         stream: where progress is told.
+        threads: processes that ask, of one thread each; None asks in this one with all its
+            threads. Costs are always measured in this one, before that.
         with_baselines: whether to ask baselines too.
         num_grabcuts: about how many targets GrabCut, which is slow, is asked for, drawn from
             all by the seed of `choice`; None for every one.
 
     Raises:
-        ConfigurationError: the data set has no such target, or cannot be read; two predictors
+        ConfigurationError: the data set has no such target, or cannot be read; two models
             have one name.
         NonFiniteOutput: a model answered with NaN or infinity.
     """
-    if len({predictor.name for predictor in predictors}) < len(predictors):
-        names = ", ".join(predictor.name for predictor in predictors)
-        raise ConfigurationError(f"two models have one name: {names}")
+    names = [contestant.manifest.name for contestant in contestants]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"two models have one name: {', '.join(names)}")
     total = _most_targets(dataset, choice)
     costs: dict[str, Cost] = {}
     first = next(chosen_pictures(dataset, choice))
-    for predictor in predictors:
-        costs[predictor.name] = measure_cost(predictor, first.image)
-    measured = measure(
-        predictors,
-        tell_progress(chosen_pictures(dataset, choice), total, stream),
+    for name, contestant in zip(names, contestants, strict=True):
+        costs[name] = measure_cost(contestant.predictor, first.image)
+    scores = measure_pictures(
+        dataset,
+        contestants,
+        choice,
+        workers=threads,
         with_baselines=with_baselines,
         grabcut_share=1.0 if num_grabcuts is None else num_grabcuts / total,
-        seed=choice.seed,
     )
+    measured = gather(tell_progress(scores, total, stream))
     return Evaluation(dataset, choice, measured, compute_figures(measured, choice.seed), costs)
 
 

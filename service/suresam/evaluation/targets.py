@@ -127,15 +127,21 @@ def chosen_pictures(dataset: Dataset, choice: TargetChoice) -> Iterator[Picture]
     for number in range(len(deck)):
         if wanted is not None and found >= wanted:
             break
-        picture = deck.draw(number, None if wanted is None else wanted - found)
+        picture = deck.draw(number)
         if picture is not None:
-            found += len(picture.targets)
-            yield picture
+            left = None if wanted is None else wanted - found
+            found += len(picture.targets[:left])
+            yield replace(picture, targets=picture.targets[:left])
     if not found:
-        raise ConfigurationError(
-            f"{dataset.name}: no mask covers {choice.min_share:.2%} to {choice.max_share:.0%} of "
-            f"its picture"
-        )
+        raise no_target(dataset, choice)
+
+
+def no_target(dataset: Dataset, choice: TargetChoice) -> ConfigurationError:
+    """What to raise where no picture has a target of the wanted size."""
+    return ConfigurationError(
+        f"{dataset.name}: no mask covers {choice.min_share:.2%} to {choice.max_share:.0%} of its "
+        f"picture"
+    )
 
 
 class PictureDeck:
@@ -162,24 +168,22 @@ class PictureDeck:
         """Of every picture, as `datasets.origins` tells it."""
         return [self._origins[image_id] for image_id in self._order]
 
-    def draw(self, number: int, at_most: int | None = None) -> Picture | None:
+    def draw(self, number: int) -> Picture | None:
         """One picture with its targets; None if it has none of the wanted size.
 
         Args:
             number: its place in the order.
-            at_most: targets, if fewer than the choice says.
 
         Raises:
             ConfigurationError: the picture cannot be read.
         """
-        image_id, per_image = self._order[number], self._choice.per_image
-        most = per_image if at_most is None else min(per_image, at_most)
-        picture = _draw(self._dataset, image_id, self._examples[image_id], self._choice, most)
+        image_id = self._order[number]
+        picture = _draw(self._dataset, image_id, self._examples[image_id], self._choice)
         return None if picture is None else replace(picture, origin=self._origins[image_id])
 
 
 def _draw(
-    dataset: Dataset, image_id: str, examples: list[int], choice: TargetChoice, most: int
+    dataset: Dataset, image_id: str, examples: list[int], choice: TargetChoice
 ) -> Picture | None:
     read: dict[int, Example] = {number: dataset[number] for number in examples}
     usable = [
@@ -192,7 +196,8 @@ def _draw(
         return None
     rng = np.random.default_rng([choice.seed, zlib.crc32(image_id.encode())])
     weight = np.array([share**0.5 if choice.prefers_large else 1.0 for *_, share in usable])
-    drawn = rng.choice(len(usable), min(most, len(usable)), replace=False, p=weight / weight.sum())
+    count = min(choice.per_image, len(usable))
+    drawn = rng.choice(len(usable), count, replace=False, p=weight / weight.sum())
     places = [usable[i][:2] for i in sorted(drawn.tolist())]
     targets = tuple(Target(number, index, read[number].masks[index]) for number, index in places)
     return Picture(image_id, read[examples[0]].image, targets)

@@ -25,6 +25,7 @@ from suresam.segmentation.weights import file_sha256
 from suresam.training.family_heads import FOLDER, calibrate_heads, teach_heads
 from suresam.training.family_judging import HeadResults, Judged, judge_uncertainty
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
+from suresam.training.family_weights import keep_member, member_weights
 from suresam.training.model_card import card_text
 from suresam.training.pool import training_seed
 from suresam.training.recipe import load_recipe
@@ -47,6 +48,7 @@ class FamilyOptions:
     Attributes:
         plan: shipped family's name or a JSON file.
         hours: training time of all members together; drawing scenes and measuring come on top.
+            None where weights are kept.
         out: folder for manifests, weights and the family's file.
         card: Markdown file; its text outside the marked part is kept.
         state: folder of everything that is not finished.
@@ -57,10 +59,12 @@ class FamilyOptions:
         threads: as for one segmenter.
         scenes: training scenes of every member instead of its recipe's, or None.
         targets: most targets of each data set that are measured.
+        keep_weights: train no member: take the weights in the state folder, or else those that are
+            installed, and do all the rest.
     """
 
     plan: str
-    hours: float
+    hours: float | None
     out: Path
     card: Path
     state: Path
@@ -71,6 +75,7 @@ class FamilyOptions:
     threads: int = 1
     scenes: int | None = None
     targets: int = 500
+    keep_weights: bool = False
 
 
 def train_family(options: FamilyOptions, stream: TextIO) -> bool:
@@ -89,7 +94,9 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
     plan = load_family_plan(options.plan)
     _check(options, plan)
     for number, member in enumerate(plan.members):
-        if not _train_member(options, member, options.seed + number, stream):
+        if options.keep_weights:
+            keep_member(member, options.out, options.state)
+        elif not _train_member(options, member, options.seed + number, stream):
             return False
     contestants = _contestants(options, plan)
     heads = None
@@ -161,7 +168,9 @@ def _beside(path: Path) -> Path:
 
 def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
     """Tell mistakes before the hours of training, not after them."""
-    if not options.hours > 0:
+    if (options.hours is None) != options.keep_weights:
+        raise ConfigurationError("either --hours of training are wanted, or --keep-weights")
+    if options.hours is not None and not options.hours > 0:
         raise ConfigurationError(f"--hours must be positive, got {options.hours:g}")
     recipes = [load_recipe(member.recipe) for member in plan.members]
     widths = {recipe.architecture.d_model for recipe in recipes}
@@ -183,10 +192,11 @@ def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
 
 
 def _weights(options: FamilyOptions, member: str) -> Path:
-    return options.state / f"{member}.safetensors"
+    return member_weights(options.state, member)
 
 
 def _train_member(options: FamilyOptions, member: MemberPlan, seed: int, stream: TextIO) -> bool:
+    assert options.hours is not None
     folder = options.state / member.name
     weights = _weights(options, member.name)
     minutes = 60 * options.hours * member.share
@@ -259,9 +269,10 @@ def _measure(
     print(f"measuring on {dataset.name}", file=stream)
     evaluation = evaluate(
         dataset,
-        [contestant.predictor for contestant in contestants],
+        contestants,
         usual_choice(dataset, num_targets=options.targets),
         stream=stream,
+        threads=options.threads,
         num_grabcuts=_GRABCUTS,
     )
     circumstances: dict[str, Any] = {

@@ -47,7 +47,11 @@ def teach_heads(
     """
     path = state / head_file(plan.name)
     options = UsamOptions(
-        out=path, state=state / FOLDER / "training", threads=threads, fit=FitOptions(seed=seed)
+        out=path,
+        state=state / FOLDER / "training",
+        prompts=plan.prompts,
+        threads=threads,
+        fit=FitOptions(seed=seed),
     )
     scenes = open_dataset(f"scenes:{plan.scenes}", seeds=HEAD_SEEDS)
     if _is_taught(options, scenes, members):

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from suresam.errors import ConfigurationError
+from suresam.evaluation.observations.plan import PROMPTS
 from suresam.segmentation.box_convention import TRAINED_HERE, BoxConvention
 from suresam.segmentation.manifests import ModelName, told_problems
 
@@ -35,6 +36,7 @@ class HeadsPlan(BaseModel):
     Attributes:
         name: of the heads; their file is called so.
         scenes: that they learn from.
+        prompts: of each target in them, or None for one of every kind.
         judged_scenes: held-out ones that they are judged on.
         calibration: name of their calibration.
         calibration_scenes: that it is fitted on.
@@ -44,6 +46,7 @@ class HeadsPlan(BaseModel):
 
     name: ModelName
     scenes: Annotated[int, Field(ge=2)] = 1500
+    prompts: Annotated[int, Field(ge=1, le=len(PROMPTS))] | None = None
     judged_scenes: Annotated[int, Field(ge=2)] = 1000
     calibration: ModelName
     calibration_scenes: Annotated[int, Field(ge=40)] = 500

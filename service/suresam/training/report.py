@@ -80,7 +80,7 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
 def _measure(options: "SegmenterOptions", contestant: Contestant) -> dict[str, float | int]:
     scenes = Scenes(options.held_out_scenes)
     choice = usual_choice(scenes, num_targets=None)
-    evaluation = evaluate(scenes, [contestant.predictor], choice, stream=sys.stderr, num_grabcuts=0)
+    evaluation = evaluate(scenes, [contestant], choice, stream=sys.stderr, num_grabcuts=0)
     name, folder = contestant.manifest.name, options.state / HELD_OUT
     circumstances = {
         "machine": {"platform": platform.platform()},

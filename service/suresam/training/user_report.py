@@ -37,7 +37,7 @@ def report_pictures(
     choice = usual_choice(data.held_out, min_share=LEAST_TARGET)
     try:
         evaluation = evaluate(
-            data.held_out, [contestant.predictor], choice, stream=sys.stderr, num_grabcuts=0
+            data.held_out, [contestant], choice, stream=sys.stderr, num_grabcuts=0
         )
     except ConfigurationError as error:
         # Hours of training are over: a held-out picture is no reason to end without a report.

@@ -26,6 +26,7 @@ from suresam.segmentation.weights import require_weights
         (["scenes:2", "--weights", "m.safetensors"], "--weights and --config belong together"),
         (["scenes:2", "--config", "demo-small"], "--weights and --config belong together"),
         (["scenes:2", "--weights", "m.safetensors", "--config", "demo-small"], "no weights at"),
+        (["scenes:2", "--threads", "0"], "--threads=0 must be at least 1"),
         (["scenes:2", "--corners-only"], "--corners-only belongs to --weights"),
     ],
 )
@@ -54,8 +55,8 @@ def work(monkeypatch) -> dict[str, Any]:
     """Stands in for the measuring; what it was called with."""
     called: dict[str, Any] = {}
 
-    def evaluate(dataset: object, predictors: object, choice: object, **_: object) -> None:
-        called.update(choice=choice, predictors=predictors)
+    def evaluate(dataset: object, contestants: object, choice: object, **_: object) -> None:
+        called.update(choice=choice, contestants=contestants)
 
     monkeypatch.setattr("suresam.evaluation.run.evaluate", evaluate)
     monkeypatch.setattr("suresam.evaluation.table.format_table", lambda _: "the table")
@@ -102,8 +103,8 @@ def test_boxes_are_drawn_for_weights_unless_they_never_saw_any(work, flags, is_d
     weights = str(require_weights(load_manifest("demo-small")))
     config = ["--config", "demo-small", "--device", "cpu"]
     assert main(["evaluate", "segmenter", "scenes:1", "--weights", weights, *config, *flags]) == 0
-    [predictor] = work["predictors"]
-    assert predictor.backbone.box == BoxConvention(as_mask_input=is_drawn, by_token_0=True)
+    [contestant] = work["contestants"]
+    assert contestant.predictor.backbone.box == BoxConvention(as_mask_input=is_drawn, by_token_0=True)
 
 
 def test_a_missing_extra_is_one_line_and_exit_2():

@@ -2,7 +2,7 @@ import numpy as np
 from unit.evaluation.conftest import Examples, Scripted, rectangle
 
 from suresam.datasets import Example
-from suresam.evaluation.measuring import measure
+from suresam.evaluation.measuring import gather, measure_picture
 from suresam.evaluation.pictures import best_median_worst, overlaid
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
 
@@ -24,7 +24,10 @@ def test_best_middle_and_worst_answers_are_shown():
         [Example(str(i), np.full((20, 20, 3), 40 * i, np.uint8), [truths[i]]) for i in range(5)]
     )
     predictor = Scripted([truths[4]] * 3, [0.5] * 3)
-    measured = measure([predictor], chosen_pictures(data, TargetChoice()), with_baselines=False)
+    measured = gather(
+        measure_picture([predictor], picture, with_baselines=False)
+        for picture in chosen_pictures(data, TargetChoice())
+    )
     sheet = best_median_worst(data, measured, "scripted", columns=2, side=50)
     width, band = 2 * 54, 30 + 2 * 50 + 4
     assert sheet.shape == (3 * band, width, 3)

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from unit.evaluation.conftest import Scripted, rectangle
 
 from suresam.domain import Box, Point
-from suresam.evaluation.measuring import BASELINES, IOU, measure
+from suresam.evaluation.measuring import BASELINES, IOU, gather, measure_picture
 from suresam.evaluation.questions import (
     CANDIDATES,
     QUESTIONS,
@@ -98,7 +100,7 @@ def test_models_and_baselines_are_measured_on_the_same_targets():
     perfect = Scripted([TRUTH] * 3, [0.9] * 3, name="perfect")
     empty = Scripted([np.zeros_like(TRUTH)] * 3, [0.1] * 3, name="empty")
     pictures = [picture(TRUTH), picture(TRUTH, TRUTH)]
-    measured = measure([perfect, empty], pictures)
+    measured = gather(measure_picture([perfect, empty], p) for p in pictures)
     assert [(t.example, t.index, t.click) for t in measured.targets] == [
         (3, 0, (9, 11)), (3, 0, (9, 11)), (3, 1, (9, 11)),
     ]  # fmt: skip
@@ -115,11 +117,11 @@ def test_models_and_baselines_are_measured_on_the_same_targets():
 
 
 def test_grabcut_is_asked_for_targets_wherever_they_stand_in_their_pictures():
-    pictures = [picture(*[TRUTH] * 5)] * 20
+    pictures = [replace(picture(*[TRUTH] * 5), image_id=str(number)) for number in range(20)]
 
     def cut(**more: float) -> np.ndarray:
         predictor = Scripted([TRUTH] * 3, [0.9] * 3)
-        measured = measure([predictor], pictures, **more)
+        measured = gather(measure_picture([predictor], p, **more) for p in pictures)
         return ~np.isnan(measured.baselines["grabcut"][:, IOU])
 
     chosen = cut(grabcut_share=0.2, seed=3)
@@ -131,5 +133,15 @@ def test_grabcut_is_asked_for_targets_wherever_they_stand_in_their_pictures():
 
 
 def test_baselines_may_be_left_out():
-    measured = measure([Scripted([TRUTH] * 3, [0.9] * 3)], [picture(TRUTH)], with_baselines=False)
-    assert measured.baselines == {}
+    predictor = Scripted([TRUTH] * 3, [0.9] * 3)
+    alone = measure_picture([predictor], picture(TRUTH), with_baselines=False)
+    assert gather([alone]).baselines == {}
+
+
+def test_the_first_targets_of_a_picture_are_a_whole_without_the_others():
+    predictor = Scripted([TRUTH] * 3, [0.9] * 3)
+    scores = measure_picture([predictor], picture(TRUTH, TRUTH))
+    measured = gather([scores.first(1)])
+    assert len(measured.targets) == 1
+    assert {len(rows) for rows in measured.models["scripted"].values()} == {1}
+    assert {len(rows) for rows in measured.baselines.values()} == {1}

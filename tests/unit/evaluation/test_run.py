@@ -4,7 +4,7 @@ from unit.evaluation.conftest import Examples, Scripted, rectangle
 
 from suresam.datasets import Example
 from suresam.evaluation.figures import compute_figures
-from suresam.evaluation.measuring import BASELINES, measure
+from suresam.evaluation.measuring import BASELINES, gather, measure_picture
 from suresam.evaluation.questions import QUESTIONS
 from suresam.evaluation.run import Evaluation, flat_figures
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
@@ -18,7 +18,10 @@ def evaluation() -> Evaluation:
     image = np.zeros((20, 20, 3), np.uint8)
     data = Examples([Example(str(i), image, [truth]) for i, truth in enumerate(TRUTHS)])
     predictor = Scripted([TRUTHS[0]] * 3, [0.5, 0.6, 0.7])
-    measured = measure([predictor], chosen_pictures(data, CHOICE), grabcut_share=0.0)
+    measured = gather(
+        measure_picture([predictor], picture, grabcut_share=0.0)
+        for picture in chosen_pictures(data, CHOICE)
+    )
     return Evaluation(data, CHOICE, measured, compute_figures(measured), {})
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from suresam import Segmenter
 from suresam.errors import CheckpointError, ConfigurationError
-from suresam.segmentation.manifests import load_family
+from suresam.segmentation.manifests import load_family, load_manifest
+from suresam.segmentation.weights import file_sha256
 from suresam.training.family import FamilyOptions, train_family
+from suresam.training.segmenter import REPORT_FILE
 from suresam.uncertainty.advice import ACTIONS
 
 
@@ -80,9 +83,7 @@ def test_one_command_trains_measures_installs_and_the_result_serves(options):
 def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_done_again(
     options, monkeypatch
 ):
-    plan = json.loads(Path(options.plan).read_text())
-    del plan["heads"]
-    Path(options.plan).write_text(json.dumps(plan))
+    _without_heads(options)
 
     def fail(*args: object, **more: object) -> None:
         raise RuntimeError("the machine went away")
@@ -105,9 +106,47 @@ def test_nothing_is_installed_before_all_is_measured_and_what_is_done_is_not_don
         train_family(replace(options, scenes=7), told)
 
 
+def test_weights_can_be_kept_while_all_that_rests_on_them_is_made_anew(options):
+    _without_heads(options)
+    assert train_family(options, io.StringIO())
+    before = load_manifest("pair-big", options.out)
+    state = options.state.with_name("anew")
+    anew = replace(options, hours=None, keep_weights=True, targets=3, state=state)
+    # A member that was trained further takes its place in the state folder.
+    told = state / "pair-little" / REPORT_FILE
+    told.parent.mkdir(parents=True)
+    weights = load_file(options.state / "pair-little.safetensors")
+    save_file(
+        {name: value + 1 for name, value in weights.items()}, state / "pair-little.safetensors"
+    )
+    report = json.loads((options.state / "pair-little" / REPORT_FILE).read_text())
+    told.write_text(json.dumps(report))
+    with pytest.raises(CheckpointError, match=r"is not about .*pair-little\.safetensors"):
+        train_family(anew, io.StringIO())
+    report["weights"]["sha256"] = file_sha256(state / "pair-little.safetensors")
+    report["training_hours"] = 12.0
+    told.write_text(json.dumps(report))
+    assert train_family(anew, io.StringIO())
+    little, big = (load_manifest(name, options.out) for name in ("pair-little", "pair-big"))
+    assert little.sha256 == report["weights"]["sha256"]
+    assert little.provenance["training_hours"] == 12.0
+    assert big.sha256 == before.sha256
+    assert big.provenance["figures"]["scenes:250"]["num_targets"] == 3
+    assert before.provenance["figures"]["scenes:250"]["num_targets"] == 4
+    assert "| training, h | 12" in options.card.read_text()
+
+
+def _without_heads(options: FamilyOptions) -> None:
+    plan = json.loads(Path(options.plan).read_text())
+    del plan["heads"]
+    Path(options.plan).write_text(json.dumps(plan))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"hours": None}, "either --hours of training are wanted, or --keep-weights"),
+        ({"keep_weights": True}, "either --hours of training are wanted, or --keep-weights"),
         ({"hours": 0.0}, "--hours must be positive, got 0"),
         ({"datasets": ("nowhere",)}, "nowhere"),
         ({"plan": "nobody"}, "no such family plan: nobody"),

@@ -15,6 +15,7 @@ from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row, write_csv
 from suresam.evaluation.targets import TargetChoice
@@ -76,7 +77,7 @@ def evaluate_advice(
     with tell_counts("pictures", stream) as tell:
         store = collect(
             out / OBSERVATIONS, dataset, members, choice,
-            prompts=tuple(KINDS), next_clicks=True, workers=threads, progress=tell,
+            ObservationPlan(tuple(KINDS), next_clicks=True), workers=threads, progress=tell,
         )  # fmt: skip
     observed = store.read()
     print("judging: resampling pictures for the intervals", file=stream, flush=True)

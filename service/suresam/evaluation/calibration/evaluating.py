@@ -25,7 +25,7 @@ from suresam.evaluation.calibration.table import ALL_PROMPTS, DIFFERENCE
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
-from suresam.evaluation.observations.plan import PROMPTS
+from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row
 from suresam.evaluation.targets import TargetChoice
@@ -176,7 +176,9 @@ def _observe(
     threads: int,
 ) -> dict[str, ScoredMasks]:
     with tell_counts("pictures", stream) as tell:
-        store = collect(folder, dataset, members, choice, workers=threads, progress=tell)
+        store = collect(
+            folder, dataset, members, choice, ObservationPlan(), workers=threads, progress=tell
+        )
     return masks_of_members(store.read(), heads.heads, [m.manifest.name for m in members])
 
 

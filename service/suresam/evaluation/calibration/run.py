@@ -13,6 +13,7 @@ from suresam.evaluation.calibration.judging import Figures, judge_member
 from suresam.evaluation.calibration.masks import ScoredMasks, masks_of_members
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.collecting import collect
+from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.targets import PictureDeck, TargetChoice
 from suresam.uncertainty.calibration import Calibration
@@ -54,8 +55,9 @@ def calibrate(
     require_pictures(dataset, choice)
     with tell_counts("pictures", stream) as tell:
         store = collect(
-            state, dataset, members, choice, next_clicks=True, workers=threads, progress=tell
-        )
+            state, dataset, members, choice, ObservationPlan(next_clicks=True),
+            workers=threads, progress=tell,
+        )  # fmt: skip
     masks = masks_of_members(store.read(), heads.heads, names)
     _require(_num_pictures(masks[names[0]]))
     own = heads.heads.info.models

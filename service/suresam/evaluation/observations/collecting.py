@@ -10,12 +10,11 @@ from typing import Any
 import torch
 
 from suresam.datasets import Dataset
-from suresam.errors import ConfigurationError
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.observations.observing import observe
-from suresam.evaluation.observations.plan import PROMPTS
+from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.observations.store import ObservationStore
-from suresam.evaluation.targets import PictureDeck, TargetChoice
+from suresam.evaluation.targets import PictureDeck, TargetChoice, no_target
 from suresam.processes import map_in_processes
 
 
@@ -24,9 +23,8 @@ def collect(
     dataset: Dataset,
     members: Sequence[Contestant],
     choice: TargetChoice,
+    plan: ObservationPlan,
     *,
-    prompts: Sequence[str] = PROMPTS,
-    next_clicks: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ObservationStore:
@@ -38,8 +36,7 @@ def collect(
         dataset: annotated pictures.
         members: of one family, cheapest first.
         choice: which targets; of pictures without limit, `num_targets` has no meaning here.
-        prompts: those of `plan.PROMPTS` that every target gets.
-        next_clicks: whether to try what one more click adds, which takes half as long again.
+        plan: what is asked about each.
         workers: processes of one thread each; their number changes nothing but the time.
         progress: called with the number of pictures done and of all.
 
@@ -55,12 +52,11 @@ def collect(
             "dataset": dataset.name,
             "images": sha256("\n".join(dataset.image_ids).encode()).hexdigest(),
             "choice": asdict(choice),
-            "prompts": list(prompts),
-            "next_clicks": next_clicks,
+            "plan": asdict(plan),
             "members": [[m.manifest.name, m.sha256, asdict(m.manifest.box)] for m in members],
         },
         len(deck),
-        choice.per_image * len(prompts),
+        choice.per_image * plan.rows,
         len(members),
         members[0].manifest.architecture.d_model,
         deck.origins(),
@@ -69,7 +65,7 @@ def collect(
     done = len(deck) - len(waiting)
     if waiting:
         progress(done, len(deck))
-    arguments = (store, deck, members, choice.seed, tuple(prompts), next_clicks)
+    arguments = (store, deck, members, choice.seed, plan)
     threads = torch.get_num_threads()
     try:
         made = map_in_processes(_observe_one, waiting, workers, _prepare, arguments)
@@ -80,10 +76,7 @@ def collect(
     finally:
         torch.set_num_threads(threads)
     if not store.num_rows():
-        raise ConfigurationError(
-            f"{dataset.name}: no mask covers {choice.min_share:.2%} to {choice.max_share:.0%} of "
-            f"its picture"
-        )
+        raise no_target(dataset, choice)
     return store
 
 
@@ -96,11 +89,10 @@ def _prepare(
     deck: PictureDeck,
     members: Sequence[Contestant],
     seed: int,
-    prompts: tuple[str, ...],
-    next_clicks: bool,
+    plan: ObservationPlan,
 ) -> None:
     torch.set_num_threads(1)  # the sums of more come out otherwise, in the last digits
-    _here.update(store=store, deck=deck, seed=seed, prompts=prompts, next_clicks=next_clicks)
+    _here.update(store=store, deck=deck, seed=seed, plan=plan)
     _here["members"] = [member.predictor for member in members]
 
 
@@ -108,7 +100,5 @@ def _observe_one(number: int) -> None:
     picture = _here["deck"].draw(number)
     rows = None
     if picture is not None:
-        rows = observe(
-            picture, _here["members"], _here["seed"], _here["prompts"], _here["next_clicks"]
-        )
+        rows = observe(picture, _here["members"], _here["seed"], _here["plan"])
     _here["store"].write(number, rows)

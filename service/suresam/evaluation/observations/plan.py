@@ -1,11 +1,13 @@
 """Which prompts a target gets: every kind that people send, centre clicks and sloppy ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from suresam.datasets import Mask
 from suresam.domain import Box, Point, Prompt
+from suresam.errors import ConfigurationError
 from suresam.evaluation.predictor import Predictor
 from suresam.evaluation.prompts import (
     central_click,
@@ -34,6 +36,43 @@ ONE_CLICK = (PROMPTS.index("centre_click"), PROMPTS.index("random_click"))
 
 NUM_EXTRA_CLICKS = 7
 """Foreground clicks that make a dense prompt of any prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationPlan:
+    """What is asked about every target.
+
+    Attributes:
+        prompts: those of `PROMPTS` that a target may get.
+        per_target: how many of them it gets, the first one and others that are drawn; None for
+            all. Heads learn more from many pictures than from many prompts on few.
+        mixtures: whether to ask for the entropies of mixed masks, for centre clicks.
+        next_clicks: whether to try what one more click adds, which takes half as long again.
+    """
+
+    prompts: tuple[str, ...] = PROMPTS
+    per_target: int | None = None
+    mixtures: bool = False
+    next_clicks: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        if self.per_target is not None and not 1 <= self.per_target <= len(self.prompts):
+            raise ConfigurationError(
+                f"{self.per_target} prompts of a target: choose 1 to {len(self.prompts)}"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Prompts of a target."""
+        return len(self.prompts) if self.per_target is None else self.per_target
+
+    def places(self, rng: np.random.Generator) -> list[int]:
+        """Those prompts of one target, by their places in `PROMPTS`."""
+        first, *others = map(PROMPTS.index, self.prompts)
+        if self.per_target is None:
+            return [first, *others]
+        return [first, *rng.permutation(others)[: self.per_target - 1].tolist()]
 
 
 def plan_prompt(

@@ -75,11 +75,12 @@ class ObservationStore:
             _, whose = np.unique(np.array(origins), return_inverse=True)
         self._origin = whose
         self._fields = fields(num_members, width)
-        wanted = {"pictures": num_pictures, "rows": capacity, "width": width, **description}
+        described = {"pictures": num_pictures, "rows": capacity, "width": width, **description}
+        wanted = json.loads(json.dumps(described))  # lists for tuples, as in the file
         marker = folder / _MARKER
         if marker.exists():
             found = json.loads(marker.read_text())
-            if found != json.loads(json.dumps(wanted)):
+            if found != wanted:
                 changed = [key for key in wanted if found.get(key) != wanted[key]]
                 raise ConfigurationError(
                     f"{folder} holds observations that differ in {', '.join(changed)}: remove it, "

@@ -12,7 +12,7 @@ from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
-from suresam.evaluation.observations.plan import PROMPTS
+from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row, write_csv
 from suresam.evaluation.targets import TargetChoice
@@ -102,7 +102,7 @@ def evaluate_usam(
     with tell_counts("pictures", stream) as tell:
         store = collect(
             out / OBSERVATIONS, dataset, members, choice,
-            prompts=("centre_click",), workers=threads, progress=tell,
+            ObservationPlan(("centre_click",), mixtures=True), workers=threads, progress=tell,
         )  # fmt: skip
     observed = store.read(PROMPTS.index("centre_click"))
     clicks = read_clicks(observed, heads, readings)

@@ -19,6 +19,7 @@ from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import Observed, head_targets
+from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.targets import TargetChoice, usual_choice
 from suresam.machine import describe_machine
 from suresam.segmentation.weights import file_sha256
@@ -46,6 +47,7 @@ class UsamOptions:
         state: folder of observations, trials, log and report.
         pictures: most pictures of each data set, or None for all.
         per_image: most targets of a picture, or None for what is usual.
+        prompts: of each target, its centre click and others drawn; None for one of every kind.
         hold_out: share of the pictures that heads are judged on and do not learn from.
         threads: processes that observe.
         fit: how the heads are taught, or first tried.
@@ -57,6 +59,7 @@ class UsamOptions:
     state: Path
     pictures: int | None = None
     per_image: int | None = None
+    prompts: int | None = None
     hold_out: float = 0.1
     threads: int = 1
     fit: FitOptions = field(default_factory=FitOptions)
@@ -69,6 +72,7 @@ class UsamOptions:
             raise ConfigurationError(f"--hold-out {self.hold_out:g} must lie in (0, 0.5]")
         if self.out.suffix != ".safetensors":
             raise ConfigurationError(f"--out {self.out} must end with .safetensors")
+        ObservationPlan(per_target=self.prompts)
         if self.threads < 1:
             raise ConfigurationError(f"--threads {self.threads} must be at least 1")
 
@@ -160,6 +164,7 @@ def _observe(
             dataset,
             members,
             _choice(dataset, options),
+            ObservationPlan(per_target=options.prompts),
             workers=options.threads,
             progress=lambda done, total: reporter.count("pictures", done, total),
         )

@@ -7,7 +7,7 @@ from heads import calibration_of, random_heads
 
 from suresam.evaluation.advice.cases import KINDS, cases_of
 from suresam.evaluation.observations.observing import observe
-from suresam.evaluation.observations.plan import plan_prompt
+from suresam.evaluation.observations.plan import ObservationPlan, plan_prompt
 from suresam.segmentation.prompts import prompt_row
 from suresam.uncertainty.calibration import Curve, Reading
 from suresam.uncertainty.head_reading import HeadReading
@@ -28,7 +28,7 @@ def calibrated(**gains):
 
 @pytest.fixture(scope="module")
 def observed():
-    rows = observe(PICTURE, MEMBERS, 0, tuple(KINDS), next_clicks=True)
+    rows = observe(PICTURE, MEMBERS, 0, ObservationPlan(tuple(KINDS), next_clicks=True))
     return rows | {"picture": np.zeros(len(rows["prompt"]), np.int64)}
 
 

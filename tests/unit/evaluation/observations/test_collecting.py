@@ -12,11 +12,12 @@ from suresam.datasets.frames import Frames
 from suresam.errors import ConfigurationError
 from suresam.evaluation.observations import collecting
 from suresam.evaluation.observations.collecting import collect
-from suresam.evaluation.observations.plan import PROMPTS
+from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.targets import TargetChoice
 from suresam.segmentation.box_convention import TRAINED_HERE
 
 CHOICE = TargetChoice(per_image=2, num_targets=None)
+PLAN = ObservationPlan()
 SHAPE = (48, 64)
 
 
@@ -43,7 +44,7 @@ class Pictures:
 def test_every_picture_keeps_its_rows_in_the_order_of_the_draw(tmp_path):
     told = []
     store = collect(
-        tmp_path, Pictures(4, empty=2), CONTESTANTS, CHOICE,
+        tmp_path, Pictures(4, empty=2), CONTESTANTS, CHOICE, PLAN,
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     rows = store.read()
@@ -63,13 +64,13 @@ def test_what_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(tmp_path, m
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE, progress=stop_at_two)
+        collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE, PLAN, progress=stop_at_two)
     asked = []
     original = collecting.observe
     monkeypatch.setattr(collecting, "observe", lambda *args: asked.append(args) or original(*args))
-    resumed = collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE).read()
+    resumed = collect(tmp_path / "a", Pictures(), CONTESTANTS, CHOICE, PLAN).read()
     assert len(asked) == 2
-    whole = collect(tmp_path / "b", Pictures(), CONTESTANTS, CHOICE).read()
+    whole = collect(tmp_path / "b", Pictures(), CONTESTANTS, CHOICE, PLAN).read()
     for name, values in whole.items():
         np.testing.assert_array_equal(values, resumed[name], err_msg=name)
 
@@ -82,30 +83,36 @@ def test_what_was_interrupted_goes_on_and_ends_as_if_it_had_not_been(tmp_path, m
     ],
 )
 def test_a_store_of_something_else_is_refused(tmp_path, pictures, choice, message):
-    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE, PLAN)
     with pytest.raises(ConfigurationError, match=message):
-        collect(tmp_path, pictures, CONTESTANTS, choice)
+        collect(tmp_path, pictures, CONTESTANTS, choice, PLAN)
+
+
+def test_a_store_of_other_questions_is_refused(tmp_path):
+    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE, PLAN)
+    with pytest.raises(ConfigurationError, match="differ in plan"):
+        collect(tmp_path, Pictures(), CONTESTANTS, CHOICE, ObservationPlan(mixtures=True))
 
 
 @pytest.mark.parametrize("change", [CONTESTANTS[::-1], "box"])
 def test_another_order_or_reading_of_the_members_is_something_else(tmp_path, change):
-    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    collect(tmp_path, Pictures(), CONTESTANTS, CHOICE, PLAN)
     if change == "box":
         first, second = CONTESTANTS
         manifest = SimpleNamespace(**vars(second.manifest) | {"box": TRAINED_HERE})
         change = [first, SimpleNamespace(**vars(second) | {"manifest": manifest})]
     with pytest.raises(ConfigurationError, match="differ in members"):
-        collect(tmp_path, Pictures(), change, CHOICE)
+        collect(tmp_path, Pictures(), change, CHOICE, PLAN)
 
 
 def test_the_callers_number_of_threads_is_left_as_it_was(tmp_path):
     torch.set_num_threads(2)
-    collect(tmp_path, Pictures(2), CONTESTANTS, CHOICE)
+    collect(tmp_path, Pictures(2), CONTESTANTS, CHOICE, PLAN)
     assert torch.get_num_threads() == 2
 
 
 def test_rows_of_one_prompt_can_be_read_alone(tmp_path):
-    store = collect(tmp_path, Pictures(), CONTESTANTS, CHOICE)
+    store = collect(tmp_path, Pictures(), CONTESTANTS, CHOICE, PLAN)
     everything, boxes = store.read(), store.read(PROMPTS.index("box"))
     is_box = everything["prompt"] == PROMPTS.index("box")
     assert set(boxes) == set(everything)
@@ -115,7 +122,7 @@ def test_rows_of_one_prompt_can_be_read_alone(tmp_path):
 
 def test_pictures_without_a_usable_target_are_told(tmp_path):
     with pytest.raises(ConfigurationError, match=r"made: no mask covers"):
-        collect(tmp_path, Pictures(1, empty=0), CONTESTANTS, CHOICE)
+        collect(tmp_path, Pictures(1, empty=0), CONTESTANTS, CHOICE, PLAN)
 
 
 def test_frames_of_one_video_are_resampled_together(tmp_path):
@@ -126,7 +133,7 @@ def test_frames_of_one_video_are_resampled_together(tmp_path):
         tuple(f"{video}/{picture}" for picture, video in videos.items()),
         lambda image_id: pictures[int(image_id[-1])],
     )
-    alone = collect(tmp_path / "pictures", pictures, CONTESTANTS, CHOICE).read()
-    together = collect(tmp_path / "frames", frames, CONTESTANTS, CHOICE).read()
+    alone = collect(tmp_path / "pictures", pictures, CONTESTANTS, CHOICE, PLAN).read()
+    together = collect(tmp_path / "frames", frames, CONTESTANTS, CHOICE, PLAN).read()
     assert len(np.unique(alone["picture"])) == 4
     assert len(np.unique(together["picture"])) == 2

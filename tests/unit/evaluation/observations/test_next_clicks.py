@@ -13,7 +13,7 @@ from suresam.evaluation.observations.next_clicks import (
     next_click_ious,
 )
 from suresam.evaluation.observations.observing import observe
-from suresam.evaluation.observations.plan import PROMPTS
+from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.overlap import intersection_over_union
 from suresam.evaluation.prompts import correction
 from suresam.segmentation.fake import FakeBackbone
@@ -67,14 +67,14 @@ def test_each_click_is_answered_for_itself():
 
 
 def test_they_are_tried_where_they_are_wanted_and_change_nothing_else():
-    usual = observe(PICTURE, MEMBERS, 0, NAMES)
-    tried = observe(PICTURE, MEMBERS, 0, NAMES, next_clicks=True)
+    usual = observe(PICTURE, MEMBERS, 0, ObservationPlan(NAMES))
+    tried = observe(PICTURE, MEMBERS, 0, ObservationPlan(NAMES, next_clicks=True))
     assert np.isnan(usual["next_click_iou"]).all()
     assert tried["next_click_iou"].shape == (4, 2, 3)
     assert (tried["next_click_iou"][..., LARGEST_ERROR] >= 0).all()
     for name in set(usual) - {"next_click_iou"}:
         np.testing.assert_array_equal(usual[name], tried[name], err_msg=name)
-    again = observe(PICTURE, MEMBERS, 0, NAMES, next_clicks=True)
+    again = observe(PICTURE, MEMBERS, 0, ObservationPlan(NAMES, next_clicks=True))
     np.testing.assert_array_equal(tried["next_click_iou"], again["next_click_iou"])
 
 

@@ -5,17 +5,19 @@ import pytest
 import torch
 from evaluation_fakes import MEMBERS, PICTURE
 
-from suresam.errors import NonFiniteOutput
+from suresam.errors import ConfigurationError, NonFiniteOutput
 from suresam.evaluation.observations.observing import observe
-from suresam.evaluation.observations.plan import PROMPTS, plan_prompt
+from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan, plan_prompt
 from suresam.evaluation.observations.store import fields
 from suresam.evaluation.overlap import intersection_over_union
 from suresam.evaluation.targets import Picture
 from suresam.uncertainty.entropy import mask_entropy
 
+EVERYTHING = ObservationPlan(mixtures=True)
+
 
 def test_arrays_have_a_row_for_each_target_and_prompt():
-    arrays = observe(PICTURE, MEMBERS, seed=0)
+    arrays = observe(PICTURE, MEMBERS, 0, EVERYTHING)
     rows = 2 * len(PROMPTS)
     wanted = fields(num_members=2, width=1)
     assert set(arrays) == set(wanted)
@@ -28,7 +30,7 @@ def test_arrays_have_a_row_for_each_target_and_prompt():
 
 
 def test_ious_and_scores_are_those_of_the_answers_that_the_service_gives():
-    arrays = observe(PICTURE, MEMBERS, seed=0)
+    arrays = observe(PICTURE, MEMBERS, 0, EVERYTHING)
     target = PICTURE.targets[1]
     for member, predictor in enumerate(MEMBERS):
         image = predictor.embed(PICTURE.image)
@@ -57,9 +59,9 @@ def test_ious_and_scores_are_those_of_the_answers_that_the_service_gives():
 
 
 def test_a_picture_gives_the_same_whoever_was_asked_before():
-    alone = observe(PICTURE, MEMBERS, seed=3)
-    observe(Picture("other", PICTURE.image, PICTURE.targets[:1]), MEMBERS, seed=3)
-    again = observe(PICTURE, MEMBERS, seed=3)
+    alone = observe(PICTURE, MEMBERS, 3, EVERYTHING)
+    observe(Picture("other", PICTURE.image, PICTURE.targets[:1]), MEMBERS, 3, EVERYTHING)
+    again = observe(PICTURE, MEMBERS, 3, EVERYTHING)
     for name, values in alone.items():
         np.testing.assert_array_equal(values, again[name], err_msg=name)
 
@@ -68,12 +70,39 @@ def test_numbers_that_are_not_finite_are_refused():
     image = PICTURE.image.copy()
     image[..., 0] = 202  # the fake's poison
     with pytest.raises(NonFiniteOutput):
-        observe(Picture("bad", image, PICTURE.targets), MEMBERS, seed=0)
+        observe(Picture("bad", image, PICTURE.targets), MEMBERS, 0, EVERYTHING)
 
 
 def test_a_prompt_gives_the_same_whichever_others_are_asked():
-    everything = observe(PICTURE, MEMBERS, seed=0)
-    some = observe(PICTURE, MEMBERS, 0, ("clicks", "centre_click"))
+    everything = observe(PICTURE, MEMBERS, 0, EVERYTHING)
+    some = observe(PICTURE, MEMBERS, 0, ObservationPlan(("clicks", "centre_click"), mixtures=True))
     assert some["prompt"].tolist() == [2, 0, 2, 0]
     for name, values in some.items():
         np.testing.assert_array_equal(values, everything[name][[2, 0, 9, 7]], err_msg=name)
+
+
+def test_a_few_prompts_of_a_target_are_its_first_and_others_drawn():
+    plan = ObservationPlan(per_target=3)
+    drawn = [plan.places(np.random.default_rng(seed)) for seed in range(60)]
+    assert {places[0] for places in drawn} == {PROMPTS.index("centre_click")}
+    assert all(len(set(places)) == 3 for places in drawn)
+    others = np.bincount([place for places in drawn for place in places[1:]], minlength=7)
+    assert others[0] == 0
+    assert others[1:].min() > 5  # of 20 expected
+    everything, some = (observe(PICTURE, MEMBERS, 0, p) for p in (EVERYTHING, plan))
+    assert len(some["prompt"]) == 6
+    rows = [int(place) + 7 * (row // 3) for row, place in enumerate(some["prompt"])]
+    for name in set(some) - {"h_task", "h_prompt", "h_model", "h_all"}:
+        np.testing.assert_array_equal(some[name], everything[name][rows], err_msg=name)
+
+
+@pytest.mark.parametrize("count", [0, 8])
+def test_prompts_of_a_target_that_there_are_not_are_refused(count):
+    with pytest.raises(ConfigurationError, match=f"{count} prompts of a target: choose 1 to 7"):
+        ObservationPlan(per_target=count)
+
+
+def test_mixtures_are_asked_for_where_they_are_wanted():
+    arrays = observe(PICTURE, MEMBERS, 0, ObservationPlan())
+    for name in ("h_task", "h_prompt", "h_model", "h_all"):
+        assert np.isnan(arrays[name]).all()
