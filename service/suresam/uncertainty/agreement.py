@@ -23,7 +23,8 @@ def mask_agreement(low_res_logits: Tensor) -> Tensor:
     that agree leave nothing to choose, and what several tokens see is seldom wrong.
     """
     probability = low_res_logits.float().sigmoid().flatten(-2)
-    total = probability.sum(-1)
-    both = total[..., _ONE] + total[..., _OTHER]
-    apart = torch.cdist(probability, probability, p=1)[..., _ONE, _OTHER]
-    return ((both - apart) / (both + apart).clamp(min=1e-6)).clamp(0, 1)
+    total, masks = probability.sum(-1), probability.unbind(-2)
+    shared = [torch.minimum(masks[one], masks[other]).sum(-1) for one, other in PAIRS]
+    inside = torch.stack(shared, -1)
+    covered = total[..., _ONE] + total[..., _OTHER] - inside
+    return (inside / covered.clamp(min=1e-6)).clamp(0, 1)

@@ -95,6 +95,33 @@ class Reading:
         return self.curve(mix)
 
 
+class Readings:
+    """Several readings of the same scores at once: one product, and a curve for each.
+
+    Args:
+        readings: by the names of what they tell.
+    """
+
+    def __init__(self, readings: Mapping[str, Reading]) -> None:
+        names = dict.fromkeys(name for reading in readings.values() for name in reading.weights)
+        self._scores = tuple(names)
+        self._weights = np.array(
+            [[reading.weights.get(name, 0.0) for name in names] for reading in readings.values()]
+        )
+        self._curves = {
+            told: (np.array(reading.curve.x), np.array(reading.curve.y))
+            for told, reading in readings.items()
+        }
+
+    def __call__(self, scores: Mapping[str, Values]) -> dict[str, Values]:
+        """What each expects of masks with these scores, all finite and (T,)."""
+        mixes = self._weights @ np.stack([scores[name] for name in self._scores])
+        return {
+            told: np.interp(mix, *curve)
+            for mix, (told, curve) in zip(mixes, self._curves.items(), strict=True)
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Expectations:
     """What is expected of masks.

@@ -1,6 +1,7 @@
 """What the numbers of the heads mean for one model of a family."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from suresam.domain import HeadScores, PromptKind
 from suresam.errors import CheckpointError
 from suresam.uncertainty.answer_scores import COMPANY, answer_scores
-from suresam.uncertainty.calibration import Calibration
+from suresam.uncertainty.calibration import Calibration, Readings
 from suresam.uncertainty.head_info import (
     DENSE_PROMPT,
     GAPS,
@@ -21,6 +22,8 @@ from suresam.uncertainty.head_info import (
 
 NEXT_CLICK = "next_click_gain"
 """A gain that no head learned: what following an advised click adds."""
+
+_EXPECTED_IOU = "expected_iou"
 
 DERIVED = "_derived"
 """Ends the names of gaps that are differences of IoU heads."""
@@ -72,6 +75,7 @@ class HeadReading:
                 )
             self.calibrated = calibration.members[model]
             self._check_scores(calibration)
+            self._readings = {kind: self._told(kind) for kind in get_args(PromptKind)}
 
     def _check_scores(self, calibration: Calibration) -> None:
         """Refuse a calibration that reads what nobody tells, before it is asked for."""
@@ -90,6 +94,16 @@ class HeadReading:
                     f"calibration {calibration.name} tells unknown gains: "
                     f"{', '.join(sorted(unknown))}"
                 )
+
+    def _told(self, kind: PromptKind) -> Readings:
+        """The expected IoU and every gain that the model's scores tell after such a prompt."""
+        assert self.calibrated is not None
+        told = self.calibrated.of(kind)
+        known = {*self.named(np.zeros((4, len(self._info.names)))), *COMPANY}
+        gains = {
+            name: reading for name, reading in told.gains.items() if reading.weights.keys() <= known
+        }
+        return Readings({_EXPECTED_IOU: told.expected} | gains)
 
     def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Every head that speaks of the model by name, and the gaps that are differences of two.
@@ -134,11 +148,9 @@ class HeadReading:
         gains: Mapping[str, NDArray[np.float64]] = named
         expected = interval = None
         if self.calibrated is not None:
-            told = self.calibrated.of(kind)
-            scores = named | answer_scores(decoder)
-            expected = told.expected(scores)
-            interval = np.stack(told.interval.around(expected), -1)
-            gains = told.told_gains(scores)
+            gains = self._readings[kind](named | answer_scores(decoder))
+            expected = gains[_EXPECTED_IOU]
+            interval = np.stack(self.calibrated.of(kind).interval.around(expected), -1)
         by_token = {name: value.tolist() for name, value in named.items()}
         wanted = (MODEL_GAP, PROMPT_GAP, TASK_GAP, NEXT_CLICK)
         told_gains = {
