@@ -1,6 +1,7 @@
 """Making a calibration of observed masks: one half of the pictures fits it, the other bounds it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def fit_member(own_head: str, masks: ScoredMasks, seed: int = 0) -> MemberCalibr
     scores of `COMPANY`. Intervals are split-conformal: quantiles of what the other half of the
     pictures missed it by, in ten ranges of expected IoU. A gain is told by the direct head, the
     difference of two, or a mix of both with the same scores, whichever has the smallest squared
-    error on the other half.
+    error on the other half; that one is then fitted to all pictures.
 
     Args:
         own_head: name of the member's own IoU head.
@@ -67,7 +68,7 @@ def _fit(own_head: str, masks: ScoredMasks, seed: int) -> Expectations:
     gains = {
         gain: reading
         for gain in masks.gains
-        if (reading := _best(gain, own_head, fitted, bounding)) is not None
+        if (reading := _best(gain, own_head, masks, fitted, bounding)) is not None
     }
     return Expectations(expected, interval, gains)
 
@@ -119,15 +120,23 @@ def _order_statistic(ordered: Values, share: float, is_low: bool) -> float:
     return float(ordered[int(place) - 1])
 
 
-def _best(gain: str, own_head: str, fitted: ScoredMasks, bounding: ScoredMasks) -> Reading | None:
-    """The reading that tells a gain best; None where there is nothing to gain from."""
-    learned, tried = (part.where(~np.isnan(part.gains[gain])) for part in (fitted, bounding))
+def _best(
+    gain: str, own_head: str, masks: ScoredMasks, fitted: ScoredMasks, bounding: ScoredMasks
+) -> Reading | None:
+    """The reading of all masks that tells a gain best; None where nothing is to be gained.
+
+    Fitted on one part and tried on the other, the readings compete.
+    """
+    everything, learned, tried = (
+        part.where(~np.isnan(part.gains[gain])) for part in (masks, fitted, bounding)
+    )
     if not len(learned.iou) or not len(tried.iou):
         return None
     heads = [head for head in _HEADS[gain] if head in learned.scores]
-    readings = [_alone(head, learned, learned.gains[gain]) for head in heads]
-    readings.append(_mixed((own_head, *heads), learned, learned.gains[gain]))
-    return min(readings, key=lambda r: _squared_error(r, tried, tried.gains[gain]))
+    ways: list[Callable[[ScoredMasks, Values], Reading]] = [partial(_alone, head) for head in heads]
+    ways.append(partial(_mixed, (own_head, *heads)))
+    best = min(ways, key=lambda way: _squared_error(way(learned, learned.gains[gain]), tried, gain))
+    return best(everything, everything.gains[gain])
 
 
 def _alone(name: str, masks: ScoredMasks, truth: Values) -> Reading:
@@ -146,5 +155,5 @@ def _mixed(heads: Sequence[str], masks: ScoredMasks, truth: Values) -> Reading:
     return Reading(dict(zip(names, weights.tolist(), strict=True)), curve)
 
 
-def _squared_error(reading: Reading, masks: ScoredMasks, truth: Values) -> float:
-    return float(((reading(masks.scores) - truth) ** 2).mean())
+def _squared_error(reading: Reading, masks: ScoredMasks, gain: str) -> float:
+    return float(((reading(masks.scores) - masks.gains[gain]) ** 2).mean())
