@@ -115,10 +115,10 @@ def test_one_seed_gives_one_calibration():
 
 
 def test_a_rising_curve_by_hand():
-    # Two chunks that fall are pooled.
+    # Two chunks that fall are pooled, and one point stands for both.
     curve = rising_curve(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 0.6, 0.4, 1.0]))
-    assert curve.x == (1.0, 2.0, 3.0, 4.0)
-    assert curve.y == pytest.approx((0.0, 0.5, 0.5, 1.0))
+    assert curve.x == (1.0, 2.5, 4.0)
+    assert curve.y == pytest.approx((0.0, 0.5, 1.0))
 
 
 def test_equal_scores_are_one_point_of_the_curve():
