@@ -104,7 +104,9 @@ def test_boxes_are_drawn_for_weights_unless_they_never_saw_any(work, flags, is_d
     config = ["--config", "demo-small", "--device", "cpu"]
     assert main(["evaluate", "segmenter", "scenes:1", "--weights", weights, *config, *flags]) == 0
     [contestant] = work["contestants"]
-    assert contestant.predictor.backbone.box == BoxConvention(as_mask_input=is_drawn, by_token_0=True)
+    assert contestant.predictor.backbone.box == BoxConvention(
+        as_mask_input=is_drawn, by_token_0=True
+    )
 
 
 def test_a_missing_extra_is_one_line_and_exit_2():

@@ -22,7 +22,7 @@ from suresam.uncertainty.head_reading import DERIVED, NEXT_CLICK
 LEVEL = 0.9
 """Nominal coverage of the intervals."""
 
-_POINTS, _RANGES = 100, 10
+_POINTS, _RANGES, _FOLDS = 100, 10, 5
 
 _HEADS: dict[str, tuple[str, ...]] = {gap: (gap, gap + DERIVED) for gap in GAPS}
 _HEADS[NEXT_CLICK] = (*_HEADS[PROMPT_GAP], *_HEADS[TASK_GAP])
@@ -128,12 +128,27 @@ def _order_statistic(ordered: Values, share: float, is_low: bool) -> float:
 
 
 def _mixed(heads: Sequence[str], masks: ScoredMasks, truth: Values) -> Reading:
-    """Of heads and company by ridge regression; the constant is the curve's."""
+    """Of heads and company by ridge regression, and a curve over mixes of other pictures.
+
+    A curve over the mix of the very masks that it was fitted to would promise too much.
+    """
     names = [*heads, *(name for name in COMPANY if name in masks.scores)]
     columns = np.stack([masks.scores[name] for name in names], 1)
-    spread = columns.std(0) + 1e-9
-    centred = (columns - columns.mean(0)) / spread
-    square = centred.T @ centred + _RIDGE * len(truth) * np.eye(len(names))
+    weights, constant = _ridge(columns, truth)
+    _, picture = np.unique(masks.picture, return_inverse=True)
+    told = columns @ weights
+    for number in range(_FOLDS if picture.max() else 0):  # one picture has no others
+        is_left_out = picture % _FOLDS == number
+        if is_left_out.any():
+            without, its_constant = _ridge(columns[~is_left_out], truth[~is_left_out])
+            told[is_left_out] = columns[is_left_out] @ without + its_constant - constant
+    return Reading(dict(zip(names, weights.tolist(), strict=True)), rising_curve(told, truth))
+
+
+def _ridge(columns: Values, truth: Values) -> tuple[Values, float]:
+    """Weights of the columns and the constant of a penalised least-squares fit."""
+    middle, spread = columns.mean(0), columns.std(0) + 1e-9
+    centred = (columns - middle) / spread
+    square = centred.T @ centred + _RIDGE * len(truth) * np.eye(columns.shape[1])
     weights = np.linalg.solve(square, centred.T @ (truth - truth.mean())) / spread
-    curve = rising_curve(columns @ weights, truth)
-    return Reading(dict(zip(names, weights.tolist(), strict=True)), curve)
+    return weights, float(truth.mean() - middle @ weights)

@@ -91,6 +91,18 @@ def test_a_gain_that_several_scores_tell_together_is_told_by_their_mix():
     assert ((told - gain) ** 2).mean() < 0.1 * gain.var()
 
 
+def test_scores_that_tell_nothing_promise_nothing():
+    promised = []
+    for seed in range(8):
+        few = masks(seed, 12)
+        rng = np.random.default_rng(seed)
+        few.gains["task_gap"][:] = 0.3 * rng.normal(size=len(few.iou))
+        reading = fit_member("iou_own", few).other.gains["task_gap"]
+        told = reading(few.scores)
+        promised.append(told[told >= np.quantile(told, 0.9)].mean())  # what advice would follow
+    assert np.mean(promised) < 0.1  # a curve over the masks of its own mix says 0.17
+
+
 def test_single_clicks_are_read_by_themselves():
     whole = masks(0)
     is_click = np.isin(whole.prompt, (0, 1))
