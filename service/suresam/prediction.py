@@ -161,8 +161,8 @@ def _finish(
         read = heads.reading.read(scores.heads, scores.decoder, tokens, row.kind)
         best = int(np.argmax(predicted_iou))
         advice = advise(
-            read[best],
-            has_choice=wants.multimask,
+            read,
+            best,
             find_click=lambda: click_after(
                 backbone, row, low_res_logits, scores.by_token[0], tokens[best], wants.size
             ),

@@ -1,6 +1,6 @@
 """What to do about an answer: the action of greatest expected gain, if it gains enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from suresam.domain import Advice, HeadScores
 from suresam.uncertainty.next_click import NextClick
@@ -22,29 +22,31 @@ of one half is what detection benchmarks since PASCAL VOC call found."""
 
 
 def advise(
-    scores: HeadScores, has_choice: bool, find_click: Callable[[], NextClick | None]
+    masks: Sequence[HeadScores], best: int, find_click: Callable[[], NextClick | None]
 ) -> Advice | None:
     """One action for the best mask of an answer.
 
     Args:
-        scores: of that mask.
-        has_choice: whether the answer holds other masks, too.
+        masks: scores of all masks of the answer.
+        best: which of them is meant.
         find_click: where the next click would go; asked only if a click is worth it.
 
     Returns:
         The advice; None without a calibration, since raw gaps are not worth comparing.
     """
+    scores = masks[best]
     expected = scores.expected_iou
     if expected is None:
         return None
     gains = {
-        CHOOSE_MASK: scores.task_gap if has_choice else None,
+        CHOOSE_MASK: scores.task_gap if len(masks) > 1 else None,
         USE_LARGE: scores.model_gap,
         ADD_POINT: scores.next_click_gain,
     }
     for action, gain in sorted(_worthwhile(gains).items(), key=lambda item: -item[1]):
         if action != ADD_POINT:
-            return Advice(action, _REASONS[action].format(gain=gain))
+            likeliest = _likeliest(masks) if action == CHOOSE_MASK else ""
+            return Advice(action, _REASONS[action].format(gain=gain) + likeliest)
         if (click := find_click()) is not None:
             x, y = click.point
             reason = _REASONS[action].format(gain=gain, x=int(x), y=int(y))
@@ -61,6 +63,18 @@ _REASONS = {
     ADD_POINT: "a click at ({x}, {y}), where the candidates disagree most, is expected to "
     "add {gain:.2f} IoU",
 }
+
+
+def likeliest_mask(masks: Sequence[HeadScores]) -> int:
+    """Which mask of an answer has the highest expected IoU; all have one."""
+    expected = [mask.expected_iou or 0.0 for mask in masks]
+    return expected.index(max(expected))
+
+
+def _likeliest(masks: Sequence[HeadScores]) -> str:
+    place = likeliest_mask(masks)
+    expected = ", ".join(f"{mask.expected_iou:.2f}" for mask in masks)
+    return f"; mask {place} is the likeliest (expected IoU {expected})"
 
 
 def _worthwhile(gains: dict[str, float | None]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 import pytest
 
 from suresam.domain import HeadScores, Point
-from suresam.uncertainty.advice import ACTIONS, WORTHWHILE, advise
+from suresam.uncertainty.advice import ACTIONS, WORTHWHILE, advise, likeliest_mask
 from suresam.uncertainty.next_click import NextClick
 
 CLICK = NextClick(Point(12.5, 30.0), 0)
@@ -12,8 +12,8 @@ def scores(expected=0.7, model=None, task=None, click=None):
                       next_click_gain=click)  # fmt: skip
 
 
-def action(scores, has_choice=True, found=CLICK):
-    return advise(scores, has_choice, lambda: found).action
+def action(mask, has_choice=True, found=CLICK):
+    return advise([mask, scores()] if has_choice else [mask], 0, lambda: found).action
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,17 @@ def test_one_mask_leaves_nothing_to_choose():
     assert action(scores(task=0.3, model=0.1), has_choice=False) == "use_large"
 
 
+def test_a_choice_comes_with_what_is_expected_of_each_mask():
+    masks = [scores(0.31), scores(0.42, task=0.2), scores(0.63)]
+    advice = advise(masks, 1, lambda: None)
+    assert advice.action == "choose_mask"
+    assert "0.20" in advice.reason
+    assert "mask 2 is the likeliest (expected IoU 0.31, 0.42, 0.63)" in advice.reason
+    assert likeliest_mask(masks) == 2
+
+
 def test_a_click_has_its_place_and_label():
-    advice = advise(scores(click=0.3), has_choice=True, find_click=lambda: CLICK)
+    advice = advise([scores(click=0.3)], 0, lambda: CLICK)
     assert (advice.point, advice.label) == (Point(12.5, 30.0), 0)
     assert "0.30" in advice.reason
     assert "(12, 30)" in advice.reason
@@ -62,9 +71,9 @@ def test_places_are_looked_for_only_where_a_click_is_advised():
     def refuse():
         raise AssertionError("nobody asked for a click")
 
-    assert advise(scores(model=0.3, click=0.1), has_choice=True, find_click=refuse) is not None
+    assert advise([scores(model=0.3, click=0.1)], 0, refuse) is not None
 
 
 def test_no_advice_without_a_calibration():
     raw = HeadScores({}, 0.3, 0.3, 0.3, in_regime=True)
-    assert advise(raw, has_choice=True, find_click=lambda: CLICK) is None
+    assert advise([raw], 0, lambda: CLICK) is None

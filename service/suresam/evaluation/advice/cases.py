@@ -16,6 +16,7 @@ from suresam.evaluation.observations.next_clicks import (
     answer_tokens,
 )
 from suresam.evaluation.observations.plan import ONE_CLICK, PROMPTS
+from suresam.segmentation.selection import CANDIDATE_TOKENS
 from suresam.uncertainty.advice import (
     ACCEPT,
     ADD_POINT,
@@ -23,6 +24,7 @@ from suresam.uncertainty.advice import (
     REVIEW,
     USE_LARGE,
     advise,
+    likeliest_mask,
 )
 from suresam.uncertainty.answer_scores import DECODER
 from suresam.uncertainty.head_reading import HeadReading
@@ -50,6 +52,7 @@ class Cases:
         action: (N,) str, what was advised.
         expected_gain: (N,) by what the service said; 0 for accept and review.
         gains: by action, (N,) what it adds in truth; NaN where it cannot be taken.
+        likeliest: (N,) IoU of the mask of highest expected IoU among those that were answered.
         random_click, ideal_click: (N,) what a random click and one in the middle of the largest
             error add.
     """
@@ -60,6 +63,7 @@ class Cases:
     action: NDArray[np.str_]
     expected_gain: Values
     gains: dict[str, Values]
+    likeliest: Values
     random_click: Values
     ideal_click: Values
 
@@ -108,9 +112,10 @@ def cases_of(
         observed["picture"].astype(np.int64),
         observed["prompt"].astype(np.int64),
         iou,
-        np.array([action for action, _ in advised]),
-        np.array([gain for _, gain in advised]),
+        np.array([action for action, _, _ in advised]),
+        np.array([gain for _, gain, _ in advised]),
         gains,
+        own[questions, member, [token for _, _, token in advised]],
         after[:, RANDOM] - iou,
         after[:, LARGEST_ERROR] - iou,
     )
@@ -125,18 +130,20 @@ def _advice(
     question: int,
     *,
     has_click: bool,
-) -> tuple[str, float]:
-    """The action, and the gain that the service expects of it."""
+) -> tuple[str, float, int]:
+    """The action, the gain that the service expects of it, and the token of the likeliest mask."""
     place = int(observed["prompt"][question])
     decoder = {name: observed[name][question, member] for name in DECODER}
-    [scores] = reading.read(said[question], decoder, [token], KINDS[PROMPTS[place]])
+    tokens = list(CANDIDATE_TOKENS) if place in ONE_CLICK else [token]
+    masks = reading.read(said[question], decoder, tokens, KINDS[PROMPTS[place]])
+    scores = masks[tokens.index(token)]
     # Where the click lies is told already, in what it adds.
     click = NextClick(Point(0, 0), 1) if has_click else None
-    advice = advise(scores, place in ONE_CLICK, lambda: click)
+    advice = advise(masks, tokens.index(token), lambda: click)
     assert advice is not None, "the member is calibrated"
     gain = {
         CHOOSE_MASK: scores.task_gap,
         USE_LARGE: scores.model_gap,
         ADD_POINT: scores.next_click_gain,
     }.get(advice.action)
-    return advice.action, 0.0 if gain is None else gain
+    return advice.action, 0.0 if gain is None else gain, tokens[likeliest_mask(masks)]

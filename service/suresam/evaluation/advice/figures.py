@@ -21,6 +21,7 @@ CLICKS = {
 POLICIES = {
     "as_answered": "as answered",
     "following": "following the advice",
+    "likeliest": "always the mask of highest expected IoU",
     CHOOSE_MASK: "always the best of the three masks",
     ADD_POINT: "always the advised click",
     USE_LARGE: "always the large model",
@@ -85,6 +86,7 @@ def judge_advice(cases: Cases, seed: int = 0) -> AdviceFigures:
     policies = {
         "as_answered": bootstrap.mean(cases.iou),
         "following": bootstrap.mean(cases.iou + realised),
+        "likeliest": bootstrap.mean(cases.likeliest),
         **{
             action: bootstrap.mean(cases.iou + np.nan_to_num(cases.gains[action]))
             for action in (CHOOSE_MASK, ADD_POINT, USE_LARGE)

@@ -1,5 +1,7 @@
 """What was advised about observed answers, and what it would have gained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evaluation_fakes import MEMBERS, PICTURE
@@ -9,7 +11,7 @@ from suresam.evaluation.advice.cases import KINDS, cases_of
 from suresam.evaluation.observations.observing import observe
 from suresam.evaluation.observations.plan import ObservationPlan, plan_prompt
 from suresam.segmentation.prompts import prompt_row
-from suresam.uncertainty.calibration import Curve, Reading
+from suresam.uncertainty.calibration import Curve, MemberCalibration, Reading
 from suresam.uncertainty.head_reading import HeadReading
 
 NAMES = ("fake-small", "fake-large")
@@ -50,6 +52,22 @@ def test_the_gain_of_a_choice_is_that_of_the_best_mask(observed):
     # A box is answered by one mask, which leaves no choice.
     assert "choose_mask" not in set(found.action[~is_click])
     assert np.isnan(found.gains["choose_mask"][~is_click]).all()
+
+
+def test_the_likeliest_mask_is_that_of_the_highest_expected_iou(observed):
+    calibration, heads = calibrated(), random_heads()
+    rising = Reading({"entropy": 1.0}, Curve((0.0, 1.0), (0.0, 1.0)))
+    for name, member in calibration.members.items():
+        told = replace(member.one_click, expected=rising)
+        calibration.members[name] = MemberCalibration(told, told)
+    reading = HeadReading(heads.info, NAMES[0], NAMES[-1], calibration)
+    found = cases_of(observed, heads, reading, 0)
+    own, entropy = observed["iou"][:, 0], observed["entropy"][:, 0]
+    is_click = observed["prompt"] != 4
+    token = entropy[:, 1:].argmax(1) + 1
+    wanted = np.take_along_axis(own, token[:, None], 1)[:, 0]
+    assert found.likeliest[is_click] == pytest.approx(wanted[is_click])
+    assert found.likeliest[~is_click] == pytest.approx(found.iou[~is_click])
 
 
 def test_the_gain_of_the_large_model_is_that_of_its_answer(observed):

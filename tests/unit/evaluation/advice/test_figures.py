@@ -23,6 +23,7 @@ def cases():
             "add_point": np.array([0.1, 0.3, -0.1, nan]),
             "use_large": np.array([0.4, -0.2, 0.0, 0.1]),
         },
+        likeliest=np.array([0.7, 0.6, 0.8, 0.2]),
         random_click=np.array([0.0, 0.1, -0.2, nan]),
         ideal_click=np.array([0.4, 0.4, 0.0, 0.5]),
     )
@@ -42,6 +43,7 @@ def test_figures_are_the_means_that_a_hand_finds(cases):
     assert "use_large" not in found.actions
     policies = {name: e.value for name, e in found.policies.items()}
     assert policies["as_answered"] == pytest.approx(0.55)
+    assert policies["likeliest"] == pytest.approx(0.575)
     assert policies["following"] == pytest.approx(0.55 + 0.5 / 4)
     assert policies["choose_mask"] == pytest.approx(0.55 + 0.25 / 4)
     assert policies["add_point"] == pytest.approx(0.55 + 0.3 / 4)
