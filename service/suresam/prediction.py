@@ -21,11 +21,11 @@ from suresam.segmentation.backbone import (
     Decoded,
     DecodeRow,
 )
-from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers, stability
+from suresam.segmentation.selection import CANDIDATE_TOKENS, mask_area, single_answers, stability
 from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
 from suresam.uncertainty.advice import advise
 from suresam.uncertainty.agreement import mask_agreement
-from suresam.uncertainty.answer_scores import AGREEMENT, ENTROPY, PREDICTED_IOU
+from suresam.uncertainty.answer_scores import AGREEMENT, AREA, ENTROPY, PREDICTED_IOU
 from suresam.uncertainty.entropy import binary_entropy, mask_entropy
 from suresam.uncertainty.member_heads import MemberHeads
 from suresam.uncertainty.next_click import NextClick, next_click
@@ -84,6 +84,9 @@ def predict(
     ]
 
 
+_BY_TOKEN = (PREDICTED_IOU, "stability", ENTROPY, AREA)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scores:
     """All numbers of B rows on the host, or of one without the first axis.
@@ -91,7 +94,7 @@ class _Scores:
     Attributes:
         single_token: (B,), the token that answers where one mask is wanted.
         is_finite: (B,).
-        by_token: (B, K, T): predicted IoU, stability, and entropy if it was computed.
+        by_token: (B, K, T): the first K of `_BY_TOKEN`, as many as were computed.
         agreement: (B, 6), or (B, 0) where nothing reads it.
         heads: (B, T, H); H is 0 without heads.
     """
@@ -108,7 +111,7 @@ class _Scores:
     @property
     def decoder(self) -> dict[str, NDArray[np.float64]]:
         """Of one row, as `answer_scores` takes it, as far as it was computed."""
-        by_token = dict(zip((PREDICTED_IOU, "stability", ENTROPY), self.by_token, strict=False))
+        by_token = dict(zip(_BY_TOKEN, self.by_token, strict=False))
         return by_token | {AGREEMENT: self.agreement}
 
 
@@ -120,6 +123,8 @@ def _scores(
     by_token = [predicted_iou, stability(logits, STABILITY_OFFSET)]
     if has_entropy:
         by_token.append(mask_entropy(logits))
+    if heads is not None and heads.reading.calibrated is not None:
+        by_token.append(mask_area(logits))
     is_finite = (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)
     columns = [single_tokens[:, None].float(), is_finite[:, None].float(), *by_token]
     pairs = 0

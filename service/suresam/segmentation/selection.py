@@ -33,6 +33,11 @@ def stability(mask_logits: Tensor, delta: float) -> Tensor:
     return torch.where(outer > 0, inner / outer, 1.0)
 
 
+def mask_area(mask_logits: Tensor) -> Tensor:
+    """Share of the map that each mask covers, (...) float32 in [0, 1], of (..., h, w) logits."""
+    return (mask_logits > 0).float().mean((-2, -1))
+
+
 def single_answers(backbone: Backbone, rows: Sequence[DecodeRow], decoded: Decoded) -> Tensor:
     """The token that answers each row where one mask is wanted, (B,) int64 within 0 to 3.
 

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from suresam.segmentation.selection import CANDIDATE_TOKENS, SINGLE_TOKEN
 from suresam.uncertainty.agreement import PAIRS
 
-PREDICTED_IOU, ENTROPY, AGREEMENT = DECODER = "predicted_iou", "entropy", "agreement"
+PREDICTED_IOU, ENTROPY, AREA, AGREEMENT = DECODER = (
+    "predicted_iou",
+    "entropy",
+    "area",
+    "agreement",
+)
 COMPANY = (
     PREDICTED_IOU,
     ENTROPY,
@@ -22,6 +27,10 @@ COMPANY = (
     "entropy_of_next",
     "entropy_of_third",
     "entropy_of_single",
+    "log_area",
+    "log_area_of_next",
+    "log_area_of_third",
+    "log_area_of_single",
     "agreement_with_next",
     "agreement_with_third",
     "agreement_with_single",
@@ -29,6 +38,9 @@ COMPANY = (
 )
 """Scores of a mask that need no heads. "Next" and "third" are the two other candidates of highest
 predicted IoU, "single" is token 0's mask."""
+
+_SMALLEST_AREA = 1e-3
+"""Added to shares of the picture, so that empty masks have a logarithm."""
 
 Values = NDArray[np.float64]
 
@@ -42,13 +54,14 @@ def answer_scores(decoder: Mapping[str, Values]) -> dict[str, Values]:
     """Every score of `COMPANY` of all four masks.
 
     Args:
-        decoder: `predicted_iou` and `entropy`, (..., 4) by token, and `agreement` (..., 6), as
-            `mask_agreement` gives it.
+        decoder: `predicted_iou`, `entropy` and `area`, (..., 4) by token, and `agreement`
+            (..., 6), as `mask_agreement` gives it.
 
     Returns:
         (..., 4) each.
     """
     predicted, entropy = decoder[PREDICTED_IOU], decoder[ENTROPY]
+    area = np.log(decoder[AREA] + _SMALLEST_AREA)
     candidates = predicted[..., None, list(CANDIDATE_TOKENS)]  # (..., 1, 3)
     ranked = np.argsort(-np.where(_NOT_ITSELF, candidates, -np.inf), -1, kind="stable") + 1
     agreement = np.concatenate([decoder[AGREEMENT], np.ones_like(predicted[..., :1])], -1)
@@ -66,6 +79,7 @@ def answer_scores(decoder: Mapping[str, Values]) -> dict[str, Values]:
         predicted, entropy,
         of(predicted, following), of(predicted, third), of(predicted, single),
         of(entropy, following), of(entropy, third), of(entropy, single),
+        area, of(area, following), of(area, third), of(area, single),
         agreed(token, following), agreed(token, third), agreed(token, single),
         agreed(following, third),
     )  # fmt: skip

@@ -12,6 +12,7 @@ VALUES = np.array([[0.5, 0.6, 0.8, 0.9, 0.3, 0.25, 0.125, 0.0625]]) - 0.1 * np.a
 DECODER = {
     "predicted_iou": np.array([0.2, 0.4, 0.6, 0.8]),
     "entropy": np.full(4, 0.1),
+    "area": np.full(4, 0.1),
     "agreement": np.full(6, 0.5),
 }
 

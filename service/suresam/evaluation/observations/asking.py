@@ -14,10 +14,9 @@ from suresam.domain import ImageSize, Prompt
 from suresam.errors import NonFiniteOutput
 from suresam.evaluation.observations.plan import by_shape
 from suresam.evaluation.observations.token_ious import token_ious
-from suresam.prediction import STABILITY_OFFSET
 from suresam.segmentation.backbone import Backbone, Decoded, DecodeRow, ImageEmbedding
 from suresam.segmentation.prompts import prompt_row
-from suresam.segmentation.selection import single_answers, stability
+from suresam.segmentation.selection import mask_area, single_answers
 from suresam.uncertainty.agreement import mask_agreement
 from suresam.uncertainty.entropy import mask_entropy
 
@@ -32,8 +31,7 @@ class Answers:
         iou_token: (Q, C) float32.
         mask_tokens: (Q, T, C) float32.
         iou: (Q, T) float32, of the mask of each token with the truth, at the picture's size.
-        predicted_iou, entropy, stability: (Q, T) float32.
-        area: (Q, T) float32, share of the low-res map that each mask covers.
+        predicted_iou, entropy, area: (Q, T) float32.
         agreement: (Q, 6) float32, as `mask_agreement` gives it.
         single_token: (Q,) uint8, the token that answers where one mask is wanted.
     """
@@ -43,7 +41,6 @@ class Answers:
     iou: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
     entropy: NDArray[np.float32]
-    stability: NDArray[np.float32]
     area: NDArray[np.float32]
     agreement: NDArray[np.float32]
     single_token: NDArray[np.uint8]
@@ -74,8 +71,7 @@ def ask(
             _ious(logits, [truths[i] for i in group], size),
             decoded.predicted_iou,
             mask_entropy(logits),
-            stability(logits, STABILITY_OFFSET),
-            (logits > 0).float().mean((-2, -1)),
+            mask_area(logits),
             mask_agreement(logits),
             single_answers(backbone, asked, decoded).to(torch.uint8),
         )

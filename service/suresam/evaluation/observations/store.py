@@ -28,7 +28,6 @@ def fields(num_members: int, width: int) -> dict[str, tuple[DTypeLike, tuple[int
         "iou": (np.float32, per_token),
         "predicted_iou": (np.float32, per_token),
         "entropy": (np.float32, per_token),
-        "stability": (np.float32, per_token),
         "area": (np.float32, per_token),
         "agreement": (np.float32, (num_members, len(PAIRS))),
         "single_token": (np.uint8, (num_members,)),

@@ -118,6 +118,7 @@ def test_calibrated_gains_are_what_the_service_tells():
         "mask_tokens": rng.normal(size=(3, 1, 4, 1)).astype(np.float32),
         "predicted_iou": rng.uniform(size=(3, 1, 4)).astype(np.float32),
         "entropy": rng.uniform(size=(3, 1, 4)).astype(np.float32),
+        "area": rng.uniform(size=(3, 1, 4)).astype(np.float32),
         "agreement": rng.uniform(size=(3, 1, 6)).astype(np.float32),
     }
     heads = random_heads()
