@@ -25,6 +25,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="weights to write, float16")  # fmt: skip
     add("--init-from", type=Path, metavar="FILE.safetensors",
         help="begin with these weights instead of the encoder stage")  # fmt: skip
+    add("--average-start", action="store_true",
+        help="write the mean of the weights of --init-from and of what they became, which is often "
+        "better than both")  # fmt: skip
     add("--seed", type=int, default=0, help="0 to 999; fixes scenes and weights (default 0)")
     add("--max-minutes", type=float, metavar="N",
         help="training time over all sittings, preparing pictures not included; the schedule "
@@ -74,6 +77,7 @@ def _train_segmenter(args: argparse.Namespace) -> int:
         config=args.config,
         out=args.out,
         init_from=args.init_from,
+        average_start=args.average_start,
         seed=args.seed,
         max_minutes=args.max_minutes,
         state=args.state or Path("runs") / Path(args.config).stem,

@@ -85,14 +85,19 @@ def _training_rows(manifests: Sequence[ModelManifest]) -> Iterable[list[str]]:
     yield row("training, h", lambda a, p: p["training_hours"])
     yield row("joint steps", lambda a, p: f"{p['joint_steps']:,}")
     yield row("views seen", lambda a, p: f"{p['data']['views_seen']:,}")
-    yield row(
-        "started from", lambda a, p: Path((p["init_from"] or {"file": "nothing"})["file"]).stem
-    )
+    yield row("started from", lambda a, p: _start(p["init_from"]))
     yield row("training scenes", lambda a, p: f"{p['recipe']['scenes']:,}")
     yield row("scene seeds", lambda a, p: "from {:,} to {:,}".format(*_scene_seeds(p)))
     yield row("seed", lambda a, p: p["seed"])
     yield row("machine", lambda a, p: f"{p['device']}, {p['processes']} processes, {p['machine']}")
     yield row("commit", lambda a, p: p["commit"])
+
+
+def _start(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "nothing"
+    averaged = ", averaged with it" if told.get("averaged_with_it") else ""
+    return Path(told["file"]).stem + averaged
 
 
 def _scene_seeds(provenance: Mapping[str, Any]) -> tuple[int, int]:

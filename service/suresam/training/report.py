@@ -58,6 +58,7 @@ def write_report(options: "SegmenterOptions", trainer: Trainer, device: str) -> 
         "init_from": None if options.init_from is None else {
             "file": str(options.init_from),
             "sha256": file_sha256(options.init_from),
+            "averaged_with_it": options.average_start,
         },
         "training_hours": round(trainer.seconds / 3600, 3),
         "max_minutes": options.max_minutes,
