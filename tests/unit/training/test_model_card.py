@@ -43,7 +43,7 @@ def _manifest(name: str) -> ModelManifest:
         "data": {"views_seen": 16000, "training_scene_seeds": [3_000_000, 3_005_000]},
         "recipe": {"scenes": 5000}, "machine": "M 1", "device": "cpu", "processes": 2,
         "commit": "abc" * 10,
-        "init_from": None if name == "a" else {"file": "runs/x/a.safetensors"},
+        "init_from": None if name == "a" else {"file": "x/a.safetensors", "averaged_with_it": True},
     }  # fmt: skip
     return ModelManifest(
         name, "here", "MIT", Architecture(), f"{name}.safetensors", provenance=provenance
@@ -76,7 +76,7 @@ def test_a_new_card_tells_training_figures_with_intervals_costs_and_baselines(wr
     assert text.startswith("# pair\n")
     assert "Two models." in text
     assert "| training, h | 1.5 | 1.5 |" in text
-    assert "| started from | nothing | a |" in text
+    assert "| started from | nothing | a, averaged with it |" in text
     assert "| scene seeds | from 3,000,000 to 3,004,999 |" in text
     assert "| box | 0.500 [0.480, 0.520] | 0.600 [0.580, 0.620] | 0.100 [0.080, 0.120] |" in text
     assert "| encode, time | 3.9 |" in text

@@ -74,6 +74,18 @@ def test_a_second_model_starts_from_the_first_ones_weights(config, tmp_path):
     report = json.loads((other / "state" / "report.json").read_text())
     assert report["init_from"]["sha256"] == sha256(first.read_bytes()).hexdigest()
     assert report["joint_steps"] == 2
+    assert not report["init_from"]["averaged_with_it"]
+    # A finished one can be written again, as the mean of both.
+    begun, ended = load_file(first), load_file(other / "out.safetensors")
+    again = options(config, other, init_from=first, average_start=True, resume=True)
+    assert train_segmenter(replace(again, held_out_scenes=0), io.StringIO())
+    report = json.loads((other / "state" / "report.json").read_text())
+    assert report["init_from"]["averaged_with_it"]
+    for name, value in load_file(other / "out.safetensors").items():
+        mean = (begun[name].float() + ended[name].float()) / 2
+        torch.testing.assert_close(value.float(), mean, rtol=2e-3, atol=1e-4)
+    name = "sam_mask_decoder.iou_token.weight"
+    assert not torch.equal(begun[name], ended[name])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +98,7 @@ def test_a_second_model_starts_from_the_first_ones_weights(config, tmp_path):
         ({"scenes": 0}, "0 scenes asked for"),
         ({"resume": True}, "no training state to resume"),
         ({"init_from": Path("absent.safetensors")}, "no weights to start from"),
+        ({"average_start": True}, "--average-start belongs to --init-from"),
         ({"config": "demo-huge"}, "no such training config"),
         ({"picture_every": -1.0}, "--picture-every must be at least 0"),
         ({"images": Path("pictures")}, "--images belongs to a COCO"),
@@ -136,7 +149,7 @@ def test_the_command_passes_its_options_on(monkeypatch):
     line = (
         "train segmenter --config x/mine.json --out a.safetensors --max-minutes 5 --threads 2 "
         "--data one --data two.json --images pictures --hold-out 0.2 --scenes 50 "
-        "--picture-every 3 --plot"
+        "--picture-every 3 --plot --init-from b.safetensors --average-start"
     )
     args = parser.parse_args(line.split())
     assert args.run(args) == 0
@@ -145,6 +158,7 @@ def test_the_command_passes_its_options_on(monkeypatch):
     assert seen[0].data == (Path("one"), Path("two.json"))
     assert (seen[0].images, seen[0].hold_out, seen[0].scenes) == (Path("pictures"), 0.2, 50)
     assert (seen[0].picture_every, seen[0].plot) == (3.0, True)
+    assert (seen[0].init_from, seen[0].average_start) == (Path("b.safetensors"), True)
 
 
 def test_sigterm_while_training_saves_exits_0_and_can_be_resumed(tiny_recipe, tmp_path):
