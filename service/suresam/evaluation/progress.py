@@ -1,9 +1,9 @@
 """Telling how far a long measurement is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO, TypeVar
+from typing import Protocol, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -12,7 +12,7 @@ _LINE_EVERY_S = 20.0
 
 class _HasTargets(Protocol):
     @property
-    def targets(self) -> Sequence[Any]: ...
+    def targets(self) -> Sized: ...
 
 
 Measured = TypeVar("Measured", bound=_HasTargets)
