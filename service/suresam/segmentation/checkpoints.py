@@ -48,7 +48,7 @@ def load_model(manifest: ModelManifest, models_dir: Path | None = None) -> Image
     sha256 = check_sha256(manifest, path)
     state = read_safetensors(path) if path.suffix == ".safetensors" else _read_official(path)
     model = manifest.architecture.build()
-    _check_fit(path, state, model.state_dict())
+    check_fit(path, state, model.state_dict())
     model.load_state_dict(state)  # copies, so float16 on disk becomes float32
     record_first_use(manifest, path, sha256)
     return model.eval()
@@ -68,7 +68,12 @@ def _is_video(name: str) -> bool:
     return name in VIDEO_PARAMETERS or name.startswith(VIDEO_PREFIXES)
 
 
-def _check_fit(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def check_fit(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors of a file that are not exactly those of an architecture.
+
+    Raises:
+        CheckpointError: some are missing, unknown or of another shape; the message names them.
+    """
     missing = [name for name in wanted if name not in state]
     extra = [name for name in state if name not in wanted]
     misshapen = [

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from suresam.datasets import open_dataset
 from suresam.errors import CheckpointError, ConfigurationError
+from suresam.evaluation.calibration.run import require_pictures
 from suresam.evaluation.contestants import Contestant, weights_contestant
 from suresam.evaluation.files import write_files
 from suresam.evaluation.run import Evaluation, describe, evaluate, flat_figures
@@ -95,7 +96,8 @@ def train_family(options: FamilyOptions, stream: TextIO) -> bool:
     _check(options, plan)
     for number, member in enumerate(plan.members):
         if options.keep_weights:
-            keep_member(member, options.out, options.state)
+            source = keep_member(member, options.out, options.state)
+            print(f"keeping {member.name} of {source}", file=stream)
         elif not _train_member(options, member, options.seed + number, stream):
             return False
     contestants = _contestants(options, plan)
@@ -169,7 +171,9 @@ def _beside(path: Path) -> Path:
 def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
     """Tell mistakes before the hours of training, not after them."""
     if (options.hours is None) != options.keep_weights:
-        raise ConfigurationError("either --hours of training are wanted, or --keep-weights")
+        raise ConfigurationError("give either --hours of training or --keep-weights, not both")
+    if options.keep_weights and options.scenes is not None:
+        raise ConfigurationError("--scenes are trained on, and --keep-weights trains no member")
     if options.hours is not None and not options.hours > 0:
         raise ConfigurationError(f"--hours must be positive, got {options.hours:g}")
     recipes = [load_recipe(member.recipe) for member in plan.members]
@@ -179,7 +183,7 @@ def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
     for number in range(len(recipes)):
         training_seed(options.seed + number)
     if options.refit is not None:
-        open_dataset(options.refit)
+        require_pictures(refitted := open_dataset(options.refit), usual_choice(refitted))
     names = [dataset.name for dataset in map(open_dataset, (SCENES, *options.datasets))]
     if len(set(names)) < len(names):
         raise ConfigurationError(f"two data sets have one name: {', '.join(names)}")

@@ -18,26 +18,36 @@ def member_weights(state: Path, member: str) -> Path:
     return state / f"{member}.safetensors"
 
 
-def keep_member(member: MemberPlan, installed: Path, state: Path) -> None:
+def keep_member(member: MemberPlan, installed: Path, state: Path) -> Path:
     """Have weights and training report of a member in the state folder, without training.
 
     Those that are there already stay: a member that `suresam train segmenter` trained takes its
     place as `NAME.safetensors` and `NAME/report.json`. Else the installed ones are copied, with
-    the report in their manifest.
+    the report in their manifest; where `installed` has no such member, a bundled one.
 
     Args:
         member: of the plan.
         installed: folder of manifests and weights.
         state: of the family.
 
+    Returns:
+        The file that they were taken from.
+
     Raises:
         ConfigurationError: there are no such weights, or their architecture is not the plan's.
         CheckpointError: the report in the state folder is of other weights.
     """
     weights, report = member_weights(state, member.name), state / member.name / REPORT_FILE
+    found = weights
     if not (weights.exists() and report.exists()):
-        manifest = load_manifest(member.name, installed)
-        found = require_weights(manifest, installed)
+        try:
+            manifest = load_manifest(member.name, installed)
+            found = require_weights(manifest, installed)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"no weights of {member.name} to keep: neither {weights} with {report}, nor a "
+                f"member that {installed} or the bundled models know ({error})"
+            ) from error
         report.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, weights)
         report.write_text(json.dumps(manifest.provenance, indent=2) + "\n")
@@ -49,3 +59,4 @@ def keep_member(member: MemberPlan, installed: Path, state: Path) -> None:
         raise ConfigurationError(
             f"{weights} has another architecture than the plan's recipe {member.recipe}"
         )
+    return found

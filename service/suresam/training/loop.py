@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from suresam.errors import CheckpointError
+from suresam.segmentation.checkpoints import check_fit
+from suresam.segmentation.tensor_files import read_safetensors
 from suresam.training.batches import draw_batch
 from suresam.training.feed import Drawn, Feed
 from suresam.training.forward import set_input_size
@@ -306,15 +308,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: if the file is missing, damaged or of another shape.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        weights = load_file(path)
-        model.load_state_dict({name: value.float() for name, value in weights.items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"cannot start from {path}: {reason}") from error
+    weights = read_safetensors(path)
+    check_fit(path, weights, model.state_dict())
+    model.load_state_dict({name: value.float() for name, value in weights.items()})
 
 
 def run_replica(replicas: Replicas, run: Run) -> None:

@@ -16,7 +16,7 @@ from suresam.segmentation.tensor_files import read_safetensors
 from suresam.training.curves import CURVES_FILE, check_matplotlib, draw_curves, read_log
 from suresam.training.filling import Source, fill_pool, num_empty
 from suresam.training.judge import Judge, held_out_pictures
-from suresam.training.loop import Run, Trainer, run_replica
+from suresam.training.loop import Run, Trainer, load_weights, run_replica
 from suresam.training.pool import POOL_FILE, training_seed
 from suresam.training.progress import LOG_FILE, ProgressReporter
 from suresam.training.recipe import Recipe, load_recipe
@@ -152,8 +152,10 @@ def _checked(options: SegmenterOptions) -> tuple[Recipe, str]:
         raise ConfigurationError(f"--threads must be at least 1, got {options.threads}")
     if options.init_from is not None and not options.init_from.is_file():
         raise ConfigurationError(f"no weights to start from at {options.init_from}")
+    if options.init_from is not None:  # before the scenes are drawn, not after
+        load_weights(recipe.architecture.build(), options.init_from)
     if options.average_start and options.init_from is None:
-        raise ConfigurationError("--average-start belongs to --init-from: there is no start else")
+        raise ConfigurationError("--average-start belongs to --init-from")
     if options.images is not None and not options.data:
         raise ConfigurationError("--images belongs to a COCO .json file of --data")
     if options.plot:

@@ -44,25 +44,19 @@ def advise(
         ADD_POINT: scores.next_click_gain,
     }
     for action, gain in sorted(_worthwhile(gains).items(), key=lambda item: -item[1]):
-        if action != ADD_POINT:
-            likeliest = _likeliest(masks) if action == CHOOSE_MASK else ""
-            return Advice(action, _REASONS[action].format(gain=gain) + likeliest)
+        if action == CHOOSE_MASK:
+            return Advice(action, _choice(masks, best, gain))
+        if action == USE_LARGE:
+            return Advice(action, f"the large model is expected to be {gain:.2f} IoU better")
         if (click := find_click()) is not None:
             x, y = click.point
-            reason = _REASONS[action].format(gain=gain, x=int(x), y=int(y))
+            where = f"a click at ({x:.0f}, {y:.0f}), in the middle of what is most in doubt"
+            reason = f"{where}, is expected to add {gain:.2f} IoU"
             return Advice(action, reason, click.point, click.label)
     if not expected >= POOR:
         return Advice(REVIEW, f"expected IoU {expected:.2f} is poor, and nothing here mends it")
-    return Advice(ACCEPT, f"expected IoU {expected:.2f}; nothing is expected to add {WORTHWHILE}")
-
-
-_REASONS = {
-    CHOOSE_MASK: "the prompt may mean several things; the best of the three masks is expected to "
-    "be {gain:.2f} IoU better than this one",
-    USE_LARGE: "the large model is expected to be {gain:.2f} IoU better",
-    ADD_POINT: "a click at ({x}, {y}), where the candidates disagree most, is expected to "
-    "add {gain:.2f} IoU",
-}
+    others = "nothing" if len(masks) > 1 else "neither a click nor a larger model"
+    return Advice(ACCEPT, f"expected IoU {expected:.2f}; {others} is expected to add {WORTHWHILE}")
 
 
 def likeliest_mask(masks: Sequence[HeadScores]) -> int:
@@ -71,10 +65,13 @@ def likeliest_mask(masks: Sequence[HeadScores]) -> int:
     return expected.index(max(expected))
 
 
-def _likeliest(masks: Sequence[HeadScores]) -> str:
-    place = likeliest_mask(masks)
-    expected = ", ".join(f"{mask.expected_iou:.2f}" for mask in masks)
-    return f"; mask {place} is the likeliest (expected IoU {expected})"
+def _choice(masks: Sequence[HeadScores], best: int, gain: float) -> str:
+    likeliest = likeliest_mask(masks)
+    which = f"this one (masks[{best}])" if likeliest == best else f"masks[{likeliest}]"
+    return (
+        f"the prompt may mean several things: whoever picks the right one of the three masks is "
+        f"expected to gain {gain:.2f} IoU; without looking, {which} is the likeliest"
+    )
 
 
 def _worthwhile(gains: dict[str, float | None]) -> dict[str, float]:

@@ -145,8 +145,11 @@ def _without_heads(options: FamilyOptions) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hours": None}, "either --hours of training are wanted, or --keep-weights"),
-        ({"keep_weights": True}, "either --hours of training are wanted, or --keep-weights"),
+        ({"hours": None}, "give either --hours of training or --keep-weights, not both"),
+        ({"keep_weights": True}, "give either --hours of training or --keep-weights, not both"),
+        ({"hours": None, "keep_weights": True, "scenes": 5}, "--keep-weights trains no member"),
+        ({"hours": None, "keep_weights": True}, "no weights of pair-little to keep: neither"),
+        ({"refit": "scenes:10"}, "at least 40"),
         ({"hours": 0.0}, "--hours must be positive, got 0"),
         ({"datasets": ("nowhere",)}, "nowhere"),
         ({"plan": "nobody"}, "no such family plan: nobody"),

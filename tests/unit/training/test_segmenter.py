@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import suresam
 from suresam.cli import train
@@ -125,8 +125,13 @@ def test_a_finished_state_is_not_trained_over(config, tmp_path):
 def test_damaged_weights_are_a_checkpoint_error(config, tmp_path):
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"nonsense")
-    with pytest.raises(CheckpointError, match="cannot start from"):
-        train_segmenter(options(config, tmp_path, init_from=damaged), io.StringIO())
+    told = io.StringIO()
+    with pytest.raises(CheckpointError, match=r"damaged\.safetensors cannot be read"):
+        train_segmenter(options(config, tmp_path, init_from=damaged), told)
+    save_file({"a": torch.zeros(1)}, damaged)
+    with pytest.raises(CheckpointError, match=r"does not fit its architecture: .* 1 unknown \(a\)"):
+        train_segmenter(options(config, tmp_path, init_from=damaged), told)
+    assert told.getvalue() == ""  # no scene was drawn for it
 
 
 def test_the_command_knows_its_options_without_importing_torch():

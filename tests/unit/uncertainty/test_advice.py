@@ -51,8 +51,19 @@ def test_a_choice_comes_with_what_is_expected_of_each_mask():
     advice = advise(masks, 1, lambda: None)
     assert advice.action == "choose_mask"
     assert "0.20" in advice.reason
-    assert "mask 2 is the likeliest (expected IoU 0.31, 0.42, 0.63)" in advice.reason
+    assert advice.reason.endswith("without looking, masks[2] is the likeliest")
     assert likeliest_mask(masks) == 2
+    masks[1] = scores(0.7, task=0.2)
+    assert "this one (masks[1]) is the likeliest" in advise(masks, 1, lambda: None).reason
+
+
+def test_a_single_mask_is_accepted_without_a_word_on_others():
+    assert "neither a click nor a larger model" in advise([scores(task=0.3)], 0, refuse).reason
+    assert "nothing is expected" in advise([scores(), scores()], 0, refuse).reason
+
+
+def refuse():
+    raise AssertionError("nobody should look for a click")
 
 
 def test_a_click_has_its_place_and_label():

@@ -18,7 +18,8 @@ def draw_advice(figures: Mapping[str, AdviceFigures], title: str) -> bytes:
     """A row a member as a PNG: gains of clicks, expected and true gains, mean IoU by policy."""
     canvas = Figure(figsize=(16, 4.6 * len(figures)), dpi=110, layout="constrained")
     canvas.suptitle(title, fontweight="bold")
-    grid = canvas.subplots(len(figures), 3, squeeze=False)
+    widths = {"width_ratios": (0.8, 1.2, 1)}
+    grid = canvas.subplots(len(figures), 3, squeeze=False, gridspec_kw=widths)
     for (clicks, gains, policies), (name, found) in zip(grid, figures.items(), strict=True):
         _bars(clicks, list(_CLICKS.values()), [found.clicks[key] for key in _CLICKS], _COLOURS)
         clicks.set(title=f"{name}: one more click", ylabel="gain in IoU")
@@ -53,7 +54,7 @@ def _draw_gains(axes: Axes, found: AdviceFigures) -> None:
                  label=label)  # fmt: skip
     names = [f"{name}\n{a.share.value:.0%}" for name, a in found.actions.items()]
     axes.set_xticks(places, names)
-    axes.set_xlabel("action, and the share of answers that it was advised for")
+    axes.set_xlabel("action, share of answers")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("gain in IoU")
     axes.grid(axis="y", alpha=0.3)

@@ -17,7 +17,7 @@ _STYLES = {
     "h_a": ("#2ca02c", "--"),
     "h_xp": ("#2ca02c", "--"),
     "delta": ("#ff7f0e", "-"),
-    "delta_star": ("#d62728", "-"),
+    "delta_star": ("#e377c2", "-"),
     "calibrated": ("#8c1515", "-"),
 }
 
@@ -25,7 +25,7 @@ _STYLES = {
 def draw_curves(clicks: Clicks, names: list[str], view: View, title: str) -> bytes:
     """The three tables of the first member side by side, as a PNG."""
     tables = [table for table in TABLES if table != "model" or len(names) > 1]
-    figure = Figure(figsize=(5 * len(tables), 5), dpi=110, layout="constrained")
+    figure = Figure(figsize=(5 * len(tables), 5.6), dpi=110, layout="constrained")
     figure.suptitle(f"{title}\n{VIEWS[view]}", fontweight="bold")
     for axes, table in zip(figure.subplots(1, len(tables)), tables, strict=True):
         _draw(axes, cases_of(clicks, table, view, 0), table)
@@ -44,7 +44,8 @@ def _draw(axes: Axes, cases: Cases, table: str) -> None:
     for name, score in cases.scores.items():
         colour, line = _STYLES[name]
         curve = start + supervision_curve(cases.gain, score)
-        axes.plot(share, curve, color=colour, linestyle=line, linewidth=1.3, label=MEASURES[name])
+        width = 2.2 if name == "calibrated" else 1.3
+        axes.plot(share, curve, color=colour, linestyle=line, linewidth=width, label=MEASURES[name])
     axes.set(
         title=f"{table}: {TABLES[table]}",
         xlabel="share of clicks paid for",
@@ -53,4 +54,5 @@ def _draw(axes: Axes, cases: Cases, table: str) -> None:
     )
     axes.title.set_fontsize(9)
     axes.grid(alpha=0.3)
-    axes.legend(loc="best", fontsize=8)
+    # Below: inside, nine names would cover one curve or another.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=8, frameon=False)
