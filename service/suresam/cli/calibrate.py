@@ -27,8 +27,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Ask every member of a family about annotated pictures, and fit what their "
         "scores are worth: expected IoU with a 90 % interval, and gains from the large model, more "
         "clicks, or another mask. Use pictures like those that you serve; neither models nor heads "
-        "may have learned from them. The file goes beside the heads, and `suresam serve "
-        "--calibration NAME` follows it.",
+        "may have learned from them. At least 40 are needed, and several hundred are better. The "
+        "file goes beside the heads, and `suresam serve --calibration NAME` follows it.",
     )
     add_observing(parser, _SCENES, " drawn for this purpose")
     add = parser.add_argument

@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         circumstances={"command": shlex.join(["suresam", *sys.argv[1:]])},
     )  # fmt: skip
     print(format_evaluation(found))
+    print(f"wrote {args.out}", file=sys.stderr)
     return 0
 
 

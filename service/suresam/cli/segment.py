@@ -1,6 +1,7 @@
 """`suresam segment`: masks of one image, by a server or in this process."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--models", metavar="FAMILY", help="model family (without --server)")
     parser.add_argument(
+        "--models-dir", metavar="DIR", help="your own folder of models (without --server)"
+    )
+    parser.add_argument(
+        "--calibration", metavar="NAME", help="that scores are read by (without --server)"
+    )
+    parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), help="where to run (without --server)"
     )
     parser.set_defaults(run=run)
@@ -117,7 +124,8 @@ def run(options: argparse.Namespace) -> int:
         # Brings torch along.
         from suresam.app import segment_in_process
 
-        settings = {"models": options.models, "device": options.device}
+        names = ("models", "models_dir", "calibration", "device")
+        settings = {name: getattr(options, name) for name in names}
         chosen = {name: value for name, value in settings.items() if value is not None}
         response = segment_in_process(chosen, request)
     else:
@@ -133,6 +141,7 @@ def run(options: argparse.Namespace) -> int:
         print(format_table(response))
     if options.out is not None:
         _draw(request, result, options.out)
+        print(f"wrote {options.out}", file=sys.stderr)
     return 0
 
 

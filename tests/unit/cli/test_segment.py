@@ -83,13 +83,15 @@ def test_points_become_one_prompt_with_labels(in_process, photo):
 
 def test_box_route_single_and_settings_arrive(in_process, photo):
     arguments = ["--box", "1,2,3,4", "--route", "large", "--single"]
-    settings = ["--models", "sam2.1", "--device", "cpu"]
-    assert main(["segment", photo, *arguments, *settings]) == 0
+    settings = ["--models", "sam2.1", "--device", "cpu", "--calibration", "mine"]
+    assert main(["segment", photo, *arguments, *settings, "--models-dir", "here"]) == 0
     request = in_process.request
     assert request.prompts[0].box == Box(1, 2, 3, 4)
     assert request.options.route.mode == "large"
     assert not request.options.multimask
-    assert in_process.settings == {"models": "sam2.1", "device": "cpu"}
+    assert in_process.settings == {
+        "models": "sam2.1", "models_dir": "here", "calibration": "mine", "device": "cpu"
+    }  # fmt: skip
 
 
 def test_the_table_has_a_line_for_each_mask_and_marks_the_best(in_process, photo, capsys):
@@ -126,9 +128,10 @@ def test_json_is_the_rest_answer(in_process, photo, capsys):
     assert body["results"][0]["best"] == 1
 
 
-def test_out_draws_a_picture(in_process, photo, tmp_path):
+def test_out_draws_a_picture(in_process, photo, tmp_path, capsys):
     path = tmp_path / "overlay.png"
     assert main(["segment", photo, "--point", "3,4", "--out", str(path)]) == 0
+    assert f"wrote {path}" in capsys.readouterr().err
     with Image.open(path) as picture:
         assert picture.size == (640, 480)
 

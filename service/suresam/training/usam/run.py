@@ -35,6 +35,9 @@ from suresam.uncertainty.heads import UsamHeads, save_heads
 if TYPE_CHECKING:  # Optuna comes with it
     from suresam.training.usam.proposals import Proposals
 
+_FEW_PICTURES = 20
+"""Of fewer held-out pictures figures are mostly chance."""
+
 OBSERVATIONS, REPORT_FILE, SEARCH_FILE = "observations", "report.json", "search.json"
 
 
@@ -127,6 +130,10 @@ def train_usam(
     text = json.dumps(report, indent=2, allow_nan=False)
     (options.state / REPORT_FILE).write_text(text + "\n")
     print(format_report(report["figures"]), file=stream)
+    held_out = report["numbers"]["pictures_held_out"]
+    if held_out < _FEW_PICTURES:
+        print(f"{held_out} pictures were held out: too few for these figures to tell anything",
+              file=stream)  # fmt: skip
     print(f"wrote {options.out} and {options.state / REPORT_FILE}", file=stream)
     print(
         f'next: name them in the members\' manifests, "heads": "{options.out.stem}" '
