@@ -41,8 +41,8 @@ def add_parser(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--per-image", type=int, metavar="N",
         help="most targets of a picture (default: 2 of a scene, else 5)")  # fmt: skip
     add("--prompts", type=int, metavar="N",
-        help="prompts of each target: its centre click and others drawn; of many pictures a few "
-        "teach more than all of a few pictures (default: all seven kinds)")  # fmt: skip
+        help="prompts of each target: its centre click and others drawn, for more pictures in "
+        "the same time (default: all seven kinds)")  # fmt: skip
     add("--hold-out", type=float, default=0.1, metavar="SHARE",
         help="share of the pictures that the report is about, not learned from "
         "(default 0.1)")  # fmt: skip

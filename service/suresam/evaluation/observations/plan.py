@@ -45,7 +45,7 @@ class ObservationPlan:
     Attributes:
         prompts: those of `PROMPTS` that a target may get.
         per_target: how many of them it gets, the first one and others that are drawn; None for
-            all. Heads learn more from many pictures than from many prompts on few.
+            all.
         mixtures: whether to ask for the entropies of mixed masks, for centre clicks.
         next_clicks: whether to try what one more click adds, which takes half as long again.
     """
