@@ -4,7 +4,8 @@ How much another mask, a click or a larger model would gain shows less in a mask
 company it has: candidates that agree leave nothing to choose.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +45,43 @@ _SMALLEST_AREA = 1e-3
 
 Values = NDArray[np.float64]
 
-_PLACE = np.full((4, 4), len(PAIRS))  # behind the pairs: a mask agrees with itself
-for _number, (_one, _other) in enumerate(PAIRS):
-    _PLACE[_one, _other] = _PLACE[_other, _one] = _number
-_NOT_ITSELF = ~np.eye(4, dtype=np.bool_)[:, list(CANDIDATE_TOKENS)]
+
+def _places(ranked: Sequence[int]) -> list[list[int]]:
+    """For every score of `COMPANY` and every token, where `answer_scores` finds it.
+
+    Args:
+        ranked: the candidates' tokens, highest predicted IoU first.
+    """
+    predicted, entropy, area, agreement = (4 * kind for kind in range(4))
+    itself = agreement + len(PAIRS)
+
+    def agreed(one: int, other: int) -> int:
+        if one == other:
+            return itself
+        return agreement + PAIRS.index((min(one, other), max(one, other)))
+
+    columns = []
+    for token in range(4):
+        following, third, *_ = (other for other in ranked if other != token)
+        beside = (token, following, third, SINGLE_TOKEN)
+        columns.append([
+            predicted + token, entropy + token,
+            *(predicted + other for other in beside[1:]),
+            *(entropy + other for other in beside[1:]),
+            *(area + other for other in beside),
+            *(agreed(token, other) for other in beside[1:]),
+            agreed(following, third),
+        ])  # fmt: skip
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+_RANKINGS = tuple(permutations(CANDIDATE_TOKENS))
+_PLACES = np.array([_places(ranked) for ranked in _RANKINGS])
+"""(6, scores, 4), one for each order of the three candidates."""
+
+_RANKING = np.zeros((4, 4), np.int64)
+for _number, _ranked in enumerate(_RANKINGS):
+    _RANKING[_ranked[0], _ranked[1]] = _number
 
 
 def answer_scores(decoder: Mapping[str, Values]) -> dict[str, Values]:
@@ -60,27 +94,11 @@ def answer_scores(decoder: Mapping[str, Values]) -> dict[str, Values]:
     Returns:
         (..., 4) each.
     """
-    predicted, entropy = decoder[PREDICTED_IOU], decoder[ENTROPY]
+    predicted = decoder[PREDICTED_IOU]
     area = np.log(decoder[AREA] + _SMALLEST_AREA)
-    candidates = predicted[..., None, list(CANDIDATE_TOKENS)]  # (..., 1, 3)
-    ranked = np.argsort(-np.where(_NOT_ITSELF, candidates, -np.inf), -1, kind="stable") + 1
-    agreement = np.concatenate([decoder[AGREEMENT], np.ones_like(predicted[..., :1])], -1)
-    following, third = ranked[..., 0], ranked[..., 1]  # (..., 4)
-    token = np.broadcast_to(np.arange(4), following.shape)
-
-    def agreed(one: NDArray[np.int64], other: NDArray[np.int64]) -> Values:
-        return np.take_along_axis(agreement, _PLACE[one, other], -1)
-
-    def of(values: Values, tokens: NDArray[np.int64]) -> Values:
-        return np.take_along_axis(values, tokens, -1)
-
-    single = np.full_like(following, SINGLE_TOKEN)
-    values = (
-        predicted, entropy,
-        of(predicted, following), of(predicted, third), of(predicted, single),
-        of(entropy, following), of(entropy, third), of(entropy, single),
-        area, of(area, following), of(area, third), of(area, single),
-        agreed(token, following), agreed(token, third), agreed(token, single),
-        agreed(following, third),
-    )  # fmt: skip
-    return dict(zip(COMPANY, values, strict=True))
+    itself = np.ones_like(predicted[..., :1])  # a mask agrees with itself
+    told = np.concatenate([predicted, decoder[ENTROPY], area, decoder[AGREEMENT], itself], -1)
+    order = np.argsort(-predicted[..., list(CANDIDATE_TOKENS)], -1, kind="stable") + 1
+    places = _PLACES[_RANKING[order[..., 0], order[..., 1]]]  # (..., scores, 4)
+    values = np.take_along_axis(told[..., None, :], places, -1)
+    return {name: values[..., number, :] for number, name in enumerate(COMPANY)}
