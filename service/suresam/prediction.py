@@ -74,9 +74,7 @@ def predict(
     decoded = backbone.decode(rows)
     if not any(wants.heads for wants in wanted):
         heads = None
-    # A calibration reads the entropy, too.
-    is_calibrated = heads is not None and heads.reading.calibrated is not None
-    has_entropy = is_calibrated or any(wants.entropy for wants in wanted)
+    has_entropy = any(wants.entropy for wants in wanted)
     scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
     return [
         _finish(backbone, rows[i], decoded.low_res_logits[i], scores.row(i), wants, heads)
@@ -120,15 +118,16 @@ def _scores(
 ) -> _Scores:
     """Everything in one copy to the host."""
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
+    is_calibrated = heads is not None and heads.reading.calibrated is not None
     by_token = [predicted_iou, stability(logits, STABILITY_OFFSET)]
-    if has_entropy:
+    if has_entropy or is_calibrated:  # a calibration reads the entropy, too
         by_token.append(mask_entropy(logits))
-    if heads is not None and heads.reading.calibrated is not None:
+    if is_calibrated:
         by_token.append(mask_area(logits))
     is_finite = (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)
     columns = [single_tokens[:, None].float(), is_finite[:, None].float(), *by_token]
     pairs = 0
-    if heads is not None and heads.reading.calibrated is not None:
+    if is_calibrated:
         columns.append(mask_agreement(logits))
         pairs = columns[-1].shape[1]
     if heads is not None:

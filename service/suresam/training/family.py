@@ -24,7 +24,7 @@ from suresam.segmentation.manifests import ModelManifest, load_family, write_man
 from suresam.segmentation.sam2 import choose_device
 from suresam.segmentation.weights import file_sha256
 from suresam.training.family_heads import FOLDER, calibrate_heads, teach_heads
-from suresam.training.family_judging import HeadResults, Judged, judge_uncertainty
+from suresam.training.family_judging import HeadResults, Judged, judge_uncertainty, refit_on
 from suresam.training.family_plan import FamilyPlan, MemberPlan, load_family_plan
 from suresam.training.family_weights import keep_member, member_weights
 from suresam.training.model_card import card_text
@@ -183,7 +183,8 @@ def _check(options: FamilyOptions, plan: FamilyPlan) -> None:
     for number in range(len(recipes)):
         training_seed(options.seed + number)
     if options.refit is not None:
-        require_pictures(refitted := open_dataset(options.refit), usual_choice(refitted))
+        refit = refit_on(options.refit, options.targets)
+        require_pictures(refit.dataset, refit.choice)
     names = [dataset.name for dataset in map(open_dataset, (SCENES, *options.datasets))]
     if len(set(names)) < len(names):
         raise ConfigurationError(f"two data sets have one name: {', '.join(names)}")

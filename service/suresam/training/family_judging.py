@@ -99,7 +99,7 @@ def judge_uncertainty(
     scenes = open_dataset(f"scenes:{table_scenes}")
     photographs = [open_dataset(name) for name in datasets]
     few = open_dataset(f"scenes:{min(NUM_SCENES, table_scenes)}")
-    again = None if refit is None else _refit(refit, targets)
+    again = None if refit is None else refit_on(refit, targets)
     return HeadReports(
         [_tables(judged, dataset, targets) for dataset in (scenes, *photographs)],
         [
@@ -118,7 +118,8 @@ def _choice(dataset: Dataset, targets: int) -> TargetChoice:
     return replace(choice, num_images=max(2, targets // choice.per_image))
 
 
-def _refit(name: str, targets: int) -> Refit:
+def refit_on(name: str, targets: int) -> Refit:
+    """The photographs that another calibration is fitted on, and which of their targets."""
     dataset = open_dataset(name)
     return Refit(dataset, _choice(dataset, targets))
 

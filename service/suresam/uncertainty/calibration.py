@@ -1,6 +1,6 @@
 """What a member's scores are worth in IoU: fitted on annotated pictures, kept with the family."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -141,10 +141,12 @@ class Expectations:
 
     def told_gains(self, scores: Mapping[str, ArrayLike]) -> dict[str, Values]:
         """Every gain that these scores tell: of the last member none knows the model gap."""
+        return {gain: reading(scores) for gain, reading in self.readable(scores.keys()).items()}
+
+    def readable(self, known: Set[str]) -> dict[str, Reading]:
+        """The gains whose scores are all known."""
         return {
-            gain: reading(scores)
-            for gain, reading in self.gains.items()
-            if reading.weights.keys() <= scores.keys()
+            gain: reading for gain, reading in self.gains.items() if reading.weights.keys() <= known
         }
 
 

@@ -100,10 +100,7 @@ class HeadReading:
         assert self.calibrated is not None
         told = self.calibrated.of(kind)
         known = {*self.named(np.zeros((4, len(self._info.names)))), *COMPANY}
-        gains = {
-            name: reading for name, reading in told.gains.items() if reading.weights.keys() <= known
-        }
-        return Readings({_EXPECTED_IOU: told.expected} | gains)
+        return Readings({_EXPECTED_IOU: told.expected} | told.readable(known))
 
     def named(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Every head that speaks of the model by name, and the gaps that are differences of two.

@@ -63,7 +63,7 @@ def ask(
         NonFiniteOutput: it answered with NaN or infinity.
     """
     found: dict[int, tuple[Tensor, ...]] = {}
-    for group, asked, decoded in _decoded(backbone, embedding, size, prompts):
+    for group, asked, decoded in decode_prompts(backbone, embedding, size, prompts):
         logits = decoded.low_res_logits
         answers = (
             decoded.iou_token,
@@ -89,7 +89,7 @@ def ask_ious(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """`Answers.iou` and `Answers.single_token` alone, which take half of the time."""
     found: dict[int, tuple[Tensor, ...]] = {}
-    for group, asked, decoded in _decoded(backbone, embedding, size, prompts):
+    for group, asked, decoded in decode_prompts(backbone, embedding, size, prompts):
         single = single_answers(backbone, asked, decoded).to(torch.uint8)
         truths_here = [truths[i] for i in group]
         _keep(found, group, (_ious(decoded.low_res_logits, truths_here, size), single))
@@ -97,10 +97,14 @@ def ask_ious(
     return iou, token
 
 
-def _decoded(
+def decode_prompts(
     backbone: Backbone, embedding: ImageEmbedding, size: ImageSize, prompts: Sequence[Prompt]
 ) -> Iterator[tuple[list[int], list[DecodeRow], Decoded]]:
-    """Prompts of one shape together: which they are, their rows and the answers."""
+    """Prompts of one shape together: which they are, their rows and the answers.
+
+    Raises:
+        NonFiniteOutput: the model answered with NaN or infinity.
+    """
     rows = [prompt_row(prompt, size, embedding, backbone) for prompt in prompts]
     for group in by_shape([row.shape for row in rows], _MAX_ROWS):
         asked = [rows[i] for i in group]

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from suresam.datasets import Mask
 from suresam.domain import ImageSize, Point, Prompt
-from suresam.evaluation.observations.plan import ONE_CLICK, by_shape
+from suresam.evaluation.observations.asking import decode_prompts
+from suresam.evaluation.observations.plan import ONE_CLICK
 from suresam.evaluation.observations.token_ious import token_ious
 from suresam.evaluation.prompts import correction
 from suresam.prediction import click_after
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
-from suresam.segmentation.prompts import prompt_row
 from suresam.segmentation.selection import CANDIDATE_TOKENS, single_answers
 from suresam.segmentation.transforms import full_size_masks
 
@@ -22,8 +22,6 @@ ADVISED, RANDOM, LARGEST_ERROR = range(3)
 """Last axis of what is measured: the advised click, one at random in the union of the three
 candidates, and the middle of the largest true error, which bounds what a click can do. All have
 the true label of their pixel."""
-
-_MAX_ROWS = 16
 
 
 @torch.inference_mode()
@@ -49,17 +47,15 @@ def next_click_ious(
     Returns:
         (Q, 3); NaN where no click is advised or no candidate has a pixel.
     """
-    rows = [prompt_row(prompt, size, embedding, backbone) for prompt in prompts]
     asked: list[tuple[int, int, Prompt]] = []
-    for group in by_shape([row.shape for row in rows], _MAX_ROWS):
-        decoded = backbone.decode([rows[i] for i in group])
-        single = single_answers(backbone, [rows[i] for i in group], decoded).cpu().numpy()
+    for group, rows, decoded in decode_prompts(backbone, embedding, size, prompts):
+        single = single_answers(backbone, rows, decoded).cpu().numpy()
         predicted_iou = decoded.predicted_iou.cpu().numpy()
         tokens = _answering(np.array(places)[group], predicted_iou, single)
         for k, i in enumerate(group):
             logits, predicted, token = decoded.low_res_logits[k], predicted_iou[k], int(tokens[k])
             masks = full_size_masks(logits, size).cpu().numpy()
-            advised = click_after(backbone, rows[i], logits, predicted, token, size)
+            advised = click_after(backbone, rows[k], logits, predicted, token, size)
             union = np.asarray(masks[list(CANDIDATE_TOKENS)].any(0))
             *centre, _ = correction(np.ascontiguousarray(masks[token]), truths[i])
             clicks = {
@@ -73,10 +69,9 @@ def next_click_ious(
                 if point is not None
             ]
     ious = np.full((len(prompts), 3), np.nan, np.float32)
-    further = [prompt_row(prompt, size, embedding, backbone) for _, _, prompt in asked]
-    for group in by_shape([row.shape for row in further], _MAX_ROWS):
-        decoded = backbone.decode([further[j] for j in group])
-        single = single_answers(backbone, [further[j] for j in group], decoded).cpu().numpy()
+    further = [prompt for _, _, prompt in asked]
+    for group, rows, decoded in decode_prompts(backbone, embedding, size, further):
+        single = single_answers(backbone, rows, decoded).cpu().numpy()
         for k, j in enumerate(group):
             question, kind, _ = asked[j]
             logits = decoded.low_res_logits[k, int(single[k])][None]
