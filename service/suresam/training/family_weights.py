@@ -35,11 +35,14 @@ def keep_member(member: MemberPlan, installed: Path, state: Path) -> Path:
 
     Raises:
         ConfigurationError: there are no such weights, or their architecture is not the plan's.
-        CheckpointError: the report in the state folder is of other weights.
+        CheckpointError: the report in the state folder is of other weights, or one is missing.
     """
     weights, report = member_weights(state, member.name), state / member.name / REPORT_FILE
     found = weights
-    if not (weights.exists() and report.exists()):
+    if weights.exists() != report.exists():  # copying over the one would lose it
+        there, absent = (weights, report) if weights.exists() else (report, weights)
+        raise CheckpointError(f"{there} is kept only with {absent}, which is not there")
+    if not weights.exists():
         try:
             manifest = load_manifest(member.name, installed)
             found = require_weights(manifest, installed)

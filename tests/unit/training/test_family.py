@@ -120,6 +120,10 @@ def test_weights_can_be_kept_while_all_that_rests_on_them_is_made_anew(options):
         {name: value + 1 for name, value in weights.items()}, state / "pair-little.safetensors"
     )
     report = json.loads((options.state / "pair-little" / REPORT_FILE).read_text())
+    mine = (state / "pair-little.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match=r"is kept only with .*report\.json"):
+        train_family(anew, io.StringIO())
+    assert (state / "pair-little.safetensors").read_bytes() == mine
     told.write_text(json.dumps(report))
     with pytest.raises(CheckpointError, match=r"is not about .*pair-little\.safetensors"):
         train_family(anew, io.StringIO())
