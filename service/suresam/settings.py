@@ -94,6 +94,18 @@ class Settings(BaseSettings):
     max_decode_batch: int = Field(
         16, ge=1, description="prompts in one decoder launch, which a click may have to wait for"
     )
+    max_encode_ms: float = Field(
+        50,
+        gt=0,
+        description="milliseconds of one encoder launch of several images, which a click may have "
+        "to wait for; one image is launched however long it takes",
+    )
+    encode_share: float = Field(
+        0.3,
+        gt=0,
+        lt=1,
+        description="part of the device's time that uploads get while clicks wait as well, 0 to 1",
+    )
     cpu_threads: int = Field(
         2, ge=1, description="threads that decode images and encode masks beside the device"
     )

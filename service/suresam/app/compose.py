@@ -45,7 +45,12 @@ def compose(settings: Settings, family: str, members: Sequence[Member]) -> Compo
                 ttl_s=settings.session_ttl_s,
                 max_session_images=settings.max_session_images,
             ),
-            batches=BatchLimits(settings.max_encode_batch, settings.max_decode_batch),
+            batches=BatchLimits(
+                max_encode=settings.max_encode_batch,
+                max_decode=settings.max_decode_batch,
+                max_encode_ms=settings.max_encode_ms,
+                encode_share=settings.encode_share,
+            ),
             max_in_flight=settings.max_in_flight,
         ),
         pool,

@@ -1,21 +1,25 @@
-"""Who may come in: a bound on requests in progress, and the answer to those outside."""
+"""Who may come in: bounds on requests and on work in progress, and the answer to those outside."""
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Iterator
 
+from suresam.engine.backlog import Backlog, Rows
 from suresam.errors import NotReady, Overloaded, ShuttingDown
 from suresam.telemetry import Telemetry
 
-_SHORTEST_RETRY_S = 1.0
+_SHORTEST_RETRY_S = 0.1
+_RETRY_SPREAD = 0.2
+"""Part by which waits are lengthened at random, so that those sent away do not return as one."""
 
 
 class Admission:
-    """Counts requests in progress. Used by the event loop alone.
+    """Counts requests, and the work that they bring. Used by the event loop alone.
 
     Args:
         max_in_flight: requests at a time.
-        waiting_ms: device milliseconds of queued work; the advice when to retry follows it.
+        backlog: work in progress.
         is_ready: whether the device can work.
         telemetry: counts refusals.
     """
@@ -23,12 +27,12 @@ class Admission:
     def __init__(
         self,
         max_in_flight: int,
-        waiting_ms: Callable[[], float],
+        backlog: Backlog,
         is_ready: Callable[[], bool],
         telemetry: Telemetry,
     ) -> None:
         self._max_in_flight = max_in_flight
-        self._waiting_ms = waiting_ms
+        self._backlog = backlog
         self._is_ready = is_ready
         self._telemetry = telemetry
         self._in_flight = 0
@@ -59,7 +63,7 @@ class Admission:
             self._refuse("in_flight")
             raise Overloaded(
                 f"{self._in_flight} requests are in progress (limit {self._max_in_flight})",
-                retry_after_s=max(_SHORTEST_RETRY_S, self._waiting_ms() / 1000),
+                retry_after_s=_retry_s(self._backlog.total_ms()),
             )
         self._in_flight += 1
         self._is_empty.clear()
@@ -70,5 +74,38 @@ class Admission:
             if self._in_flight == 0:
                 self._is_empty.set()
 
+    @contextlib.contextmanager
+    def work(self, rows: Rows, remaining_ms: float) -> Iterator[None]:
+        """The right to use the device, for the length of a `with` block.
+
+        Work that cannot be done in time, behind what was let in before, is refused at once: it
+        would cost the device and help nobody. Where nothing is in progress it may try.
+
+        Args:
+            rows: how many, by stage and model.
+            remaining_ms: until the caller's deadline.
+
+        Raises:
+            Overloaded: with the time after which the same request would be let in.
+        """
+        wait_ms, own_ms = self._backlog.wait_ms(rows), self._backlog.own_ms(rows)
+        if wait_ms > 0 and wait_ms + own_ms > remaining_ms:
+            self._refuse("wait")
+            raise Overloaded(
+                f"the answer would take {wait_ms + own_ms:.0f} ms, {wait_ms:.0f} ms of them "
+                f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
+                retry_after_s=_retry_s(wait_ms + own_ms - remaining_ms),
+            )
+        self._backlog.add(rows)
+        try:
+            yield
+        finally:
+            self._backlog.remove(rows)
+
     def _refuse(self, reason: str) -> None:
         self._telemetry.rejected.labels(reason).inc()
+
+
+def _retry_s(wait_ms: float) -> float:
+    spread = 1 + _RETRY_SPREAD * random.random()  # noqa: S311  (no secret)
+    return max(_SHORTEST_RETRY_S, wait_ms / 1000) * spread

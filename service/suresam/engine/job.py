@@ -1,5 +1,6 @@
 """One encode or decode to do, and how its caller learns the result."""
 
+import math
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -37,12 +38,32 @@ class Done(Generic[T]):
         return self.launch_ms / self.rows
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom a job is done.
+
+    Attributes:
+        tenant: who pays.
+        deadline: when the caller leaves, monotonic seconds.
+    """
+
+    tenant: str
+    deadline: float
+
+    @property
+    def remaining_ms(self) -> float:
+        """Milliseconds until the deadline."""
+        return (self.deadline - time.monotonic()) * 1000
+
+
 @dataclass(slots=True, eq=False)
 class EncodeJob:
-    """An image to embed: RGB uint8 (H, W, 3)."""
+    """An image to embed: RGB uint8 (H, W, 3); the other attributes are those of `Waiting`."""
 
     model: str
     image: NDArray[np.uint8]
+    tenant: str = ""
+    deadline: float = math.inf
     turn: int = 0
     reply: "Future[Done[ImageEmbedding]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
@@ -56,15 +77,13 @@ class EncodeJob:
 
 @dataclass(slots=True, eq=False)
 class DecodeJob:
-    """A prompt to decode.
-
-    Attributes:
-        turn: its place among the prompts of its request; lower ones of any request go first.
-    """
+    """A prompt to decode; the other attributes are those of `Waiting`."""
 
     model: str
     row: DecodeRow
     wanted: Wanted
+    tenant: str = ""
+    deadline: float = math.inf
     turn: int = 0
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)

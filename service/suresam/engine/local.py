@@ -1,20 +1,13 @@
 """The engine in this process: sessions, cache and one worker thread on the device."""
 
 import asyncio
-import hashlib
-import hmac
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from suresam.domain import (
-    ImageSize,
     ModelInfo,
     Prediction,
     Prompt,
@@ -24,18 +17,27 @@ from suresam.domain import (
     Timings,
 )
 from suresam.engine.admission import Admission
+from suresam.engine.backlog import Backlog
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
 from suresam.engine.engine import Engine
-from suresam.engine.job import Done
+from suresam.engine.job import Caller, Done
 from suresam.engine.scheduler import BatchLimits
 from suresam.engine.sessions import SessionStore, StoredImage
+from suresam.engine.superseding import LatestClicks
+from suresam.engine.uploads import Uploads
 from suresam.engine.worker import Worker
-from suresam.errors import DeadlineExceeded, InferenceError, NotReady, UnknownModel
+from suresam.errors import (
+    DeadlineExceeded,
+    InferenceError,
+    NotReady,
+    Superseded,
+    UnknownModel,
+)
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
-from suresam.segmentation.images import ImageHeader, ImageLimits, read_header, read_pixels
+from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
 from suresam.uncertainty.member_heads import MemberHeads
 from suresam.validation import check_inside
@@ -91,10 +93,7 @@ class LocalEngine:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._members = {member.backbone.name: member for member in members}
-        self._limits = limits
-        self._pool = pool
-        self._telemetry = telemetry
-        self._secret = secrets.token_bytes(32)
+        self._uploads = Uploads(limits.images, pool)
         self._costs = CostTable()
         self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
@@ -105,9 +104,9 @@ class LocalEngine:
             name: Engine(backbone, cache, self._worker, pool)
             for name, backbone in backbones.items()
         }
-        self._admission = Admission(
-            limits.max_in_flight, self._worker.waiting_ms, self._worker.is_ready, telemetry
-        )
+        backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
+        self._admission = Admission(limits.max_in_flight, backlog, self._worker.is_ready, telemetry)
+        self._clicks = LatestClicks()
 
     def start(self) -> None:
         """Start the device's worker; `is_ready` turns true when it is warm."""
@@ -140,27 +139,32 @@ class LocalEngine:
     async def segment(self, call: SegmentCall) -> SegmentReply:
         """Answer prompts on an uploaded image or a session's."""
         with self._admission.permit():
-            return await _within(call.remaining_ms, self._segment(call))
+            caller = _caller(call.tenant, call.remaining_ms)
+            return await _within(call.remaining_ms, self._segment(call, caller))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
         with self._admission.permit():
+            caller = _caller(call.tenant, call.remaining_ms)
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
             images = await _within(
                 call.remaining_ms,
-                _all(self._take_in(call.tenant, call.model, image) for image in call.images),
+                _all(
+                    self._take_in(caller, call.model, image, turn)
+                    for turn, image in enumerate(call.images)
+                ),
             )
             return self._sessions.create(call.tenant, call.session_id, tuple(images))
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
         with self._admission.permit():
+            caller = _caller(call.tenant, call.remaining_ms)
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
-            image = await _within(
-                call.remaining_ms, self._take_in(call.tenant, call.model, call.image)
-            )
+            work = self._take_in(caller, call.model, call.image)
+            image = await _within(call.remaining_ms, work)
             return self._sessions.add(call.tenant, call.session_id, image)
 
     async def get_session(self, tenant: str, session_id: str) -> Session:
@@ -171,44 +175,33 @@ class LocalEngine:
         """Forget a session and its images."""
         self._sessions.delete(tenant, session_id)
 
-    async def _segment(self, call: SegmentCall) -> SegmentReply:
+    async def _segment(self, call: SegmentCall, caller: Caller) -> SegmentReply:
         engine = self._engine(call.model)
-        header_ms = 0.0
-        if call.image is not None:
-            started = time.monotonic()
-            header, key = await self._in_pool(self._inspect, call.tenant, call.image)
-            header_ms = (time.monotonic() - started) * 1000
-            size, warnings, data = header.size, header.warnings, call.image
-        else:
-            assert call.session_id is not None, "the router asks for an image or a session"
-            stored = self._sessions.image(call.tenant, call.session_id, call.image_id)
-            public = stored.public
-            size, key, data = ImageSize(public.width, public.height), stored.key, stored.data
-            warnings = public.warnings
-        check_inside(call.prompts, size)
-        marginal_cost_ms = {name: self._marginal_ms(name, key) for name in self._members}
-        pixels = self._pixel_loader(data)
-        encoded = await engine.embedding(key, pixels)
-        wanted = Wanted(
-            size,
-            multimask=call.multimask,
-            masks=call.masks,
-            low_res_logits=call.low_res_logits,
-            maps=call.maps,
-            entropy=call.entropy,
-            heads=call.heads,
-        )
-        answers = await _all(
-            self._decode(engine, prompt, encoded.value, wanted, turn)
-            for turn, prompt in enumerate(call.prompts)
-        )
+        started = time.monotonic()
+        image = await self._find_image(call)
+        header_ms = (time.monotonic() - started) * 1000
+        check_inside(call.prompts, image.size)
+        marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
+        pixels = self._uploads.pixels(image.data)
+        rows = engine.rows(image.key, len(call.prompts))
+        with self._admission.work(rows, caller.remaining_ms):
+            encoding = asyncio.create_task(engine.embedding(image.key, pixels, caller))
+            question = _Question(call, caller, engine, image, encoding)
+            try:
+                answers = await _all(
+                    self._answer(question, prompt, turn) for turn, prompt in enumerate(call.prompts)
+                )
+            finally:
+                encoding.cancel()
+        _raise_if_superseded(answers)
+        encoded = encoding.result()
         decodes = [answer for answer in answers if isinstance(answer, Done)]
         spent_ms = [a.spent_ms if isinstance(a, Done) else 0.0 for a in answers]
         spent_ms[0] += encoded.spent_ms
         return SegmentReply(
-            size=size,
+            size=image.size,
             predictions=tuple(a.value if isinstance(a, Done) else a for a in answers),
-            warnings=warnings,
+            warnings=image.public.warnings,
             timings_ms=Timings(
                 decode_image=header_ms + pixels.spent_ms,
                 queue=encoded.queue_ms + max((d.queue_ms for d in decodes), default=0.0),
@@ -219,36 +212,34 @@ class LocalEngine:
             spent_ms=tuple(spent_ms),
         )
 
-    async def _decode(
-        self,
-        engine: Engine,
-        prompt: Prompt,
-        embedding: ImageEmbedding,
-        wanted: Wanted,
-        turn: int,
+    async def _find_image(self, call: SegmentCall) -> StoredImage:
+        if call.image is not None:
+            return await self._uploads.open(call.tenant, call.image)
+        assert call.session_id is not None, "the router asks for an image or a session"
+        return self._sessions.image(call.tenant, call.session_id, call.image_id)
+
+    async def _answer(
+        self, question: "_Question", prompt: Prompt, turn: int
     ) -> Done[Prediction] | ResultError:
+        """One prompt's answer, or the error that is its own; the others have their masks."""
+        call = question.call
         try:
-            return await engine.decode(prompt, embedding, wanted, wanted.size, turn)
-        except InferenceError as error:  # this row alone; the other prompts have their masks
+            if prompt.prompt_id is None or call.session_id is None:
+                return await question.decode(prompt, turn)
+            key = (call.tenant, call.session_id, question.image.public.image_id, prompt.prompt_id)
+            with self._clicks.newest(key) as click:
+                return await click.unless_superseded(question.decode(prompt, turn, click.watch))
+        except (InferenceError, Superseded) as error:
+            if question.encoding.done() and question.encoding.exception() is error:
+                raise  # nobody has masks
             return ResultError(error.code, error.message)
 
-    async def _take_in(self, tenant: str, model: str, data: bytes) -> StoredImage:
-        header, key = await self._in_pool(self._inspect, tenant, data)
-        await self._engine(model).embedding(key, self._pixel_loader(data))
-        public = SessionImage(
-            secrets.token_urlsafe(9), header.size.width, header.size.height, header.warnings
-        )
-        return StoredImage(public, key, data)
-
-    def _inspect(self, tenant: str, data: bytes) -> tuple[ImageHeader, str]:
-        """The header, and the image key: a keyed digest, so no tenant can guess another's."""
-        header = read_header(data, self._limits.images)
-        digest = hmac.new(self._secret, tenant.encode() + b"\0", hashlib.sha256)
-        digest.update(data)
-        return header, digest.hexdigest()
-
-    def _pixel_loader(self, data: bytes) -> "_PixelLoader":
-        return _PixelLoader(data, self._limits.images, self._pool)
+    async def _take_in(self, caller: Caller, model: str, data: bytes, turn: int = 0) -> StoredImage:
+        engine = self._engine(model)
+        image = await self._uploads.open(caller.tenant, data)
+        with self._admission.work(engine.rows(image.key, 0), caller.remaining_ms):
+            await engine.embedding(image.key, self._uploads.pixels(data), caller, turn)
+        return image
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:
@@ -280,25 +271,43 @@ class LocalEngine:
             calibration=None if member.heads is None else member.heads.reading.calibration,
         )
 
-    async def _in_pool(self, function: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """A call, and what all of its prompts share."""
+
+    call: SegmentCall
+    caller: Caller
+    engine: Engine
+    image: StoredImage
+    encoding: "asyncio.Task[Done[ImageEmbedding]]"
+
+    async def decode(
+        self, prompt: Prompt, turn: int, watch: Callable[[Future[Any]], None] | None = None
+    ) -> Done[Prediction]:
+        encoded = await asyncio.shield(self.encoding)
+        call = self.call
+        wanted = Wanted(
+            self.image.size,
+            multimask=call.multimask,
+            masks=call.masks,
+            low_res_logits=call.low_res_logits,
+            maps=call.maps,
+            entropy=call.entropy,
+            heads=call.heads,
+        )
+        return await self.engine.decode(prompt, encoded.value, wanted, self.caller, turn, watch)
 
 
-class _PixelLoader:
-    """Decodes one upload in the pool, when asked to, and remembers how long that took."""
+def _caller(tenant: str, remaining_ms: float) -> Caller:
+    return Caller(tenant, time.monotonic() + remaining_ms / 1000)
 
-    def __init__(self, data: bytes, limits: ImageLimits, pool: Executor) -> None:
-        self._data = data
-        self._limits = limits
-        self._pool = pool
-        self.spent_ms = 0.0
 
-    async def __call__(self) -> NDArray[np.uint8]:
-        started = time.monotonic()
-        loop = asyncio.get_running_loop()
-        pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
-        self.spent_ms = (time.monotonic() - started) * 1000
-        return pixels
+def _raise_if_superseded(answers: Sequence[object]) -> None:
+    """A request of which nothing is wanted any more is an error as a whole."""
+    errors = [answer for answer in answers if isinstance(answer, ResultError)]
+    if len(errors) == len(answers) and all(error.code == Superseded.code for error in errors):
+        raise Superseded(errors[0].message)
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

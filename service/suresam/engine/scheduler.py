@@ -1,96 +1,172 @@
-"""Which jobs share the next launch. Pure: no tensors, no clock, no threads."""
+"""Which jobs share the next launch. Pure: no tensors, no threads, and the time is an argument."""
 
-from collections import Counter, deque
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, Protocol
 
-from suresam.engine.job import DecodeJob, EncodeJob, Job
+from suresam.engine.fair_queue import FairQueue, J
 
-J = TypeVar("J", EncodeJob, DecodeJob)
+ENCODE, DECODE = "encode", "decode"
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Rows in one launch.
+    """Bounds on one launch, and who goes first.
 
     Attributes:
-        max_encode: images; few, so that a click never waits long behind uploads.
-        max_decode: prompts.
-        decode_run: decode launches in a row after which a waiting encode has its turn.
+        max_encode: images in one launch.
+        max_decode: prompts in one launch.
+        max_encode_ms: milliseconds of one encode launch, by the cost table; a click may have to
+            wait for it. One image is launched in any case.
+        encode_share: of the device's time, which encodes get while clicks wait as well.
     """
 
     max_encode: int = 4
     max_decode: int = 16
-    decode_run: int = 8
+    max_encode_ms: float = 50.0
+    encode_share: float = 0.3
 
 
-class Scheduler:
-    """Batches what is waiting, the oldest job first with those that may share its launch.
+class LaunchCost(Protocol):
+    """Milliseconds that a launch of so many rows will take, by the cost table."""
 
-    Clicks (decode) go before uploads (encode), but not for ever: after `decode_run` launches
-    one encode launch has its turn.
+    def __call__(self, stage: str, model: str, rows: int, /) -> float: ...  # noqa: D102  (above)
+
+
+class Scheduler(Generic[J]):
+    """Batches what is waiting; whenever a job waits, the device gets one.
+
+    Decodes (clicks) go before encodes (uploads), but an encode that waits is owed its share of
+    the device's time: once what decodes took before it amounts to that share of its own launch,
+    it goes first. Within a stage a `FairQueue` says who is next; its mates in the launch are the
+    next of its bucket, as long as none who would be in time becomes late by another row. A job
+    that can no longer be in time lets all the others pass.
+
+    Args:
+        limits: of launches.
+        launch_ms: the cost table.
+        row_cap: rows of one launch that the device has memory for, by stage and model.
     """
 
-    def __init__(self, limits: BatchLimits) -> None:
+    def __init__(
+        self,
+        limits: BatchLimits,
+        launch_ms: LaunchCost,
+        row_cap: Callable[[str, str], float] = lambda stage, model: math.inf,
+    ) -> None:
         self._limits = limits
-        self._encodes: deque[EncodeJob] = deque()
-        self._decodes: deque[DecodeJob] = deque()
-        self._decodes_in_a_row = 0
+        self._launch_ms = launch_ms
+        self._row_cap = row_cap
+        self._queues: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
+        self._late: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
+        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._owed_ms = 0.0
 
-    def add(self, job: Job) -> None:
-        """Queue a job behind those of its stage."""
-        if isinstance(job, EncodeJob):
-            self._encodes.append(job)
-        else:
-            self._decodes.append(job)
+    def add(self, job: J) -> None:
+        """Queue a job."""
+        self._queues[job.stage].add(job)
+        self._waiting[job.stage, job.model] += 1
+
+    def remove(self, job: J) -> bool:
+        """Take out a job whose caller left; whether it was still waiting."""
+        was_here = self._queues[job.stage].remove(job) or self._late[job.stage].remove(job)
+        if was_here:
+            self._waiting[job.stage, job.model] -= 1
+        return was_here
 
     def waiting(self) -> Counter[tuple[str, str]]:
         """Jobs waiting by (stage, model)."""
-        jobs: list[Job] = [*self._decodes, *self._encodes]
-        return Counter((job.stage, job.model) for job in jobs)
+        return +self._waiting
 
-    def take(self) -> list[EncodeJob] | list[DecodeJob]:
+    def take(self, now: float) -> list[J]:
         """Remove and return the next launch's jobs; empty when nobody waits.
 
-        Callers who left are dropped here, before they cost device time.
+        Args:
+            now: monotonic seconds.
         """
-        # Before the stages are compared: a queue of cancelled jobs must not hide the other one.
-        _drop_cancelled(self._encodes)
-        _drop_cancelled(self._decodes)
-        is_turn_of_encode = self._decodes_in_a_row >= self._limits.decode_run
-        if self._encodes and (is_turn_of_encode or not self._decodes):
-            self._decodes_in_a_row = 0
-            return _take_bucket(self._encodes, self._limits.max_encode)
-        # Only launches that pass a waiting encode count.
-        self._decodes_in_a_row = self._decodes_in_a_row + 1 if self._encodes else 0
-        return _take_bucket(self._decodes, self._limits.max_decode)
+        stages = (ENCODE, DECODE) if self._is_encodes_turn() else (DECODE, ENCODE)
+        batch = next(filter(None, (self._take_in_time(stage, now) for stage in stages)), None)
+        if batch is None:
+            batch = next(filter(None, map(self._take_late, (DECODE, ENCODE))), [])
+        for job in batch:
+            self._waiting[job.stage, job.model] -= 1
+        self._settle_debt(batch)
+        return batch
 
-    def take_all(self) -> list[Job]:
+    def take_all(self) -> list[J]:
         """Remove and return every job."""
-        jobs: list[Job] = [*self._decodes, *self._encodes]
-        self._decodes.clear()
-        self._encodes.clear()
-        return jobs
+        self._waiting.clear()
+        queues = [*self._queues.values(), *self._late.values()]
+        return [job for queue in queues for job in queue.clear()]
 
+    def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
+        """Milliseconds that rows by (stage, model) take in as few launches as possible."""
+        total_ms = 0.0
+        for (stage, model), count in rows.items():
+            full, rest = divmod(count, self.max_rows(stage, model))
+            total_ms += full * self._launch_ms(stage, model, self.max_rows(stage, model))
+            total_ms += self._launch_ms(stage, model, rest) if rest else 0.0
+        return total_ms
 
-def _drop_cancelled(queue: deque[J]) -> None:
-    live = [job for job in queue if not job.reply.cancelled()]
-    queue.clear()
-    queue.extend(live)
+    def max_rows(self, stage: str, model: str) -> int:
+        """Rows of one launch."""
+        limit = self._limits.max_decode if stage == DECODE else self._limits.max_encode
+        rows = int(min(limit, self._row_cap(stage, model)))
+        if stage == ENCODE:
+            while rows > 1 and self._launch_ms(stage, model, rows) > self._limits.max_encode_ms:
+                rows -= 1
+        return rows
 
+    def _take_in_time(self, stage: str, now: float) -> list[J]:
+        """The next batch of those who can still be served before their deadlines."""
+        queue = self._queues[stage]
+        batch: list[J] = []
+        bucket: Hashable | None = None
+        while (job := queue.first(bucket)) is not None:
+            if now + self._ms_of(job, 1) / 1000 > job.deadline:
+                queue.remove(job)
+                self._late[stage].add(job)
+                continue
+            ends_at = now + self._ms_of(job, len(batch) + 1) / 1000
+            if any(ends_at > mate.deadline for mate in (job, *batch)):
+                break
+            queue.pop(bucket)
+            queue.charge(job.tenant, self._ms_of(job, 1))
+            batch.append(job)
+            bucket = job.bucket
+            if len(batch) == self.max_rows(stage, job.model):
+                break
+        return batch
 
-def _take_bucket(queue: deque[J], max_rows: int) -> list[J]:
-    """The job whose turn it is and its bucket mates: first every request's first prompt, then
-    every request's second, so that nobody's click waits behind somebody else's hundred.
-    """
-    if not queue:
-        return []
-    # Padding a prompt would change its masks, since the pad token takes part in attention:
-    # a bucket has equal lengths only.
-    ordered = sorted(queue, key=lambda job: job.turn)
-    batch = [job for job in ordered if job.bucket == ordered[0].bucket][:max_rows]
-    taken = set(map(id, batch))
-    left = [job for job in queue if id(job) not in taken]
-    queue.clear()
-    queue.extend(left)
-    return batch
+    def _take_late(self, stage: str) -> list[J]:
+        """Those of whom the table says that they will be late: it may be wrong."""
+        queue = self._late[stage]
+        batch: list[J] = []
+        while (job := queue.pop(batch[0].bucket if batch else None)) is not None:
+            batch.append(job)
+            if len(batch) == self.max_rows(stage, job.model):
+                break
+        return batch
+
+    def _is_encodes_turn(self) -> bool:
+        """Whether decodes have passed the encode that is next for long enough."""
+        job = self._queues[ENCODE].first()
+        return job is not None and self._owed_ms >= self._ms_of(job, 1)
+
+    def _settle_debt(self, batch: list[J]) -> None:
+        """Encodes that wait are owed their share of what decodes take before them."""
+        stages = {job.stage for job in batch}
+        if not batch or any(not self._queues[s] and s not in stages for s in (ENCODE, DECODE)):
+            self._owed_ms = 0.0  # only what passes somebody counts
+            return
+        launch_ms = self._ms_of(batch[0], len(batch))
+        share = self._limits.encode_share
+        if batch[0].stage == DECODE:
+            self._owed_ms += launch_ms * share / (1 - share)
+        else:
+            self._owed_ms -= launch_ms
+
+    def _ms_of(self, job: J, rows: int) -> float:
+        return self._launch_ms(job.stage, job.model, rows)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from suresam.domain import Session, SessionImage
+from suresam.domain import ImageSize, Session, SessionImage
 from suresam.engine.cache import CacheLimits
 from suresam.errors import (
     ImageNotFound,
@@ -23,10 +23,10 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredImage:
-    """An image of a session.
+    """An uploaded image.
 
     Attributes:
-        public: what the client sees of it.
+        public: what a session's client sees of it.
         key: the image key, under which its embeddings are cached.
         data: the uploaded file, to encode again when the embedding was evicted.
     """
@@ -34,6 +34,11 @@ class StoredImage:
     public: SessionImage
     key: str
     data: bytes
+
+    @property
+    def size(self) -> ImageSize:
+        """Pixels, as displayed."""
+        return ImageSize(self.public.width, self.public.height)
 
 
 @dataclass(slots=True)

@@ -1,21 +1,20 @@
 """The only loop on the device: takes what is waiting, launches it, settles every reply."""
 
 import logging
-import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
-from suresam.domain import ImageSize, Point, Prompt
 from suresam.engine.costs import CostTable
 from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
+from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
+from suresam.engine.warm_up import warm_up
 from suresam.errors import (
     InferenceError,
     OutOfMemory,
@@ -23,22 +22,22 @@ from suresam.errors import (
     ShuttingDown,
     WorkerFailed,
 )
-from suresam.prediction import Wanted, predict
+from suresam.prediction import predict
 from suresam.segmentation.backbone import Backbone
-from suresam.segmentation.prompts import prompt_row
 from suresam.telemetry import Telemetry
 from suresam.uncertainty.member_heads import MemberHeads
 
 logger = logging.getLogger(__name__)
 
-_WARM_UP_RUNS = 3
-_SAMPLE_SIZE = ImageSize(640, 480)
+_UNKNOWN_ROW_MS = 1.0
+"""What a row is taken to cost before it was measured."""
 
 
 class Worker:
     """One thread for one device. `submit` may be called from any thread.
 
-    A failed launch is tried row by row, so that one bad row never becomes a neighbour's error.
+    A failed launch is tried again in parts (halves where memory ran out, else row by row), so that
+    one bad row never becomes a neighbour's error.
     If the thread itself dies, those it held get `WorkerFailed` and a new thread takes over.
     """
 
@@ -54,7 +53,8 @@ class Worker:
         self._heads = heads
         self._costs = costs
         self._telemetry = telemetry
-        self._scheduler = Scheduler(limits)
+        self._row_caps = RowCaps(time.monotonic)
+        self._scheduler: Scheduler[Job] = Scheduler(limits, self._launch_ms, self._row_caps)
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_warm = False
@@ -74,10 +74,18 @@ class Worker:
             if self._is_stopping:
                 job.reply.set_exception(ShuttingDown("the server is stopping"))
                 return
-            job.reply.add_done_callback(partial(self._count_if_cancelled, job.stage))
+            job.reply.add_done_callback(partial(self._drop_if_cancelled, job))
             self._scheduler.add(job)
             self._report()
             self._changed.notify()
+
+    def postpone(self, job: Job, deadline: float) -> None:
+        """Let a job that still waits have a later deadline."""
+        with self._changed:
+            is_waiting = self._scheduler.remove(job)
+            job.deadline = deadline
+            if is_waiting:
+                self._scheduler.add(job)
 
     def is_ready(self) -> bool:
         """Whether the models are warm and the thread is alive."""
@@ -87,10 +95,9 @@ class Worker:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def waiting_ms(self) -> float:
-        """Device milliseconds of queued work, by the cost table."""
-        with self._changed:
-            return self._cost_ms(self._scheduler.waiting())
+    def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
+        """Device milliseconds of rows by (stage, model), by the cost table."""
+        return self._scheduler.work_ms(rows)
 
     def stop(self) -> None:
         """Finish the running launch, refuse what waits, end the thread."""
@@ -107,7 +114,8 @@ class Worker:
     def _main(self) -> None:
         try:
             if not self._is_warm:
-                self._warm_up()
+                for name, backbone in self._backbones.items():
+                    warm_up(backbone, self._heads.get(name), self._costs, self._scheduler.max_rows)
                 self._is_warm = True
             self._telemetry.engine_up.set(1)
             self._loop()
@@ -124,7 +132,7 @@ class Worker:
     def _loop(self) -> None:
         while True:
             with self._changed:
-                while not (batch := self._scheduler.take()):
+                while not (batch := self._scheduler.take(time.monotonic())):
                     if self._is_stopping:
                         return
                     self._report()
@@ -137,7 +145,7 @@ class Worker:
             self._held = ()
 
     def _run(self, batch: Sequence[Job]) -> None:
-        """Launch a batch of one bucket; if it fails, each row alone."""
+        """Launch a batch of one bucket; if it fails, in parts."""
         started = time.monotonic()
         try:
             values = self._launch(batch)
@@ -147,7 +155,7 @@ class Worker:
             else:
                 # As text: a log record that is kept would keep the tensors, too.
                 reason = repr(error)
-                logger.warning("%d rows failed, trying them alone: %s", len(batch), reason)
+                logger.warning("%d rows failed, trying them in parts: %s", len(batch), reason)
             failure = _as_service_error(error)
         else:
             self._settle(batch, values, started)
@@ -157,8 +165,15 @@ class Worker:
         if len(batch) == 1:
             _fail(batch[0], failure)
             return
-        for job in batch:
-            self._run([job])
+        # Any other failure is some row's own fault, which is found when each is tried alone.
+        part = 1
+        if isinstance(failure, OutOfMemory):
+            part = (len(batch) + 1) // 2
+            self._row_caps.lower(batch[0].stage, batch[0].model, part)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        for start in range(0, len(batch), part):
+            self._run(batch[start : start + part])
 
     def _settle(self, batch: Sequence[Job], values: Sequence[Any], started: float) -> None:
         launch_ms = (time.monotonic() - started) * 1000
@@ -179,9 +194,14 @@ class Worker:
         rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
         return predict(backbone, rows, wanted, self._heads.get(first.model))
 
-    def _count_if_cancelled(self, stage: str, reply: "Future[Any]") -> None:
-        if reply.cancelled():
-            self._telemetry.cancelled.labels(stage).inc()
+    def _drop_if_cancelled(self, job: Job, reply: "Future[Any]") -> None:
+        """A job whose caller left goes at once, with the pixels that it holds."""
+        if not reply.cancelled():
+            return
+        self._telemetry.cancelled.labels(job.stage).inc()
+        with self._changed:
+            self._scheduler.remove(job)
+            self._report()
 
     def _record(self, batch: Sequence[Job], launch_ms: float) -> None:
         stage, model = batch[0].stage, batch[0].model
@@ -195,44 +215,11 @@ class Worker:
             for stage in ("encode", "decode"):
                 self._telemetry.queue_depth.labels(stage, model).set(waiting[stage, model])
         device = next(iter(self._backbones.values())).device
-        self._telemetry.queue_cost_seconds.labels(device).set(self._cost_ms(waiting) / 1000)
+        self._telemetry.queue_cost_seconds.labels(device).set(self.work_ms(waiting) / 1000)
 
-    def _cost_ms(self, jobs: Mapping[tuple[str, str], int]) -> float:
-        return sum(
-            count * (self._costs.row_ms(stage, model) or 0.0)
-            for (stage, model), count in jobs.items()
-        )
-
-    def _warm_up(self) -> None:
-        """Run every model a few times, which also fills the cost table."""
-        image = np.linspace(0, 255, _SAMPLE_SIZE.height * _SAMPLE_SIZE.width * 3)
-        sample = image.astype(np.uint8).reshape(_SAMPLE_SIZE.height, _SAMPLE_SIZE.width, 3)
-        centre = Point(_SAMPLE_SIZE.width / 2, _SAMPLE_SIZE.height / 2)
-        for model, backbone in self._backbones.items():
-            [embedding] = backbone.encode([sample])
-            row = prompt_row(Prompt(points=(centre,)), _SAMPLE_SIZE, embedding, backbone)
-            decode = partial(
-                predict,
-                backbone,
-                [row],
-                [Wanted(_SAMPLE_SIZE, entropy=True, heads=True)],
-                self._heads.get(model),
-            )
-            decode()
-            encode_ms = _median_ms(partial(backbone.encode, [sample]))
-            decode_ms = _median_ms(decode)
-            self._costs.record("encode", model, 1, encode_ms)
-            self._costs.record("decode", model, 1, decode_ms)
-            logger.info("%s: encode %.1f ms, decode %.1f ms a row", model, encode_ms, decode_ms)
-
-
-def _median_ms(run: Callable[[], object]) -> float:
-    times = []
-    for _ in range(_WARM_UP_RUNS):
-        started = time.monotonic()
-        run()
-        times.append((time.monotonic() - started) * 1000)
-    return statistics.median(times)
+    def _launch_ms(self, stage: str, model: str, rows: int) -> float:
+        known_ms = self._costs.launch_ms(stage, model, rows)
+        return rows * _UNKNOWN_ROW_MS if known_ms is None else known_ms
 
 
 def _as_service_error(error: Exception) -> ServiceError:

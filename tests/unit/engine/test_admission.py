@@ -3,13 +3,22 @@ import asyncio
 import pytest
 
 from suresam.engine.admission import Admission
+from suresam.engine.backlog import Backlog
 from suresam.errors import NotReady, Overloaded, ShuttingDown
+
+CLICK, UPLOAD = {("decode", "m"): 1}, {("encode", "m"): 1}
+
+
+def work_ms(rows):
+    """10 ms a click, 100 ms an upload."""
+    return sum(n * (10.0 if stage == "decode" else 100.0) for (stage, _), n in rows.items())
 
 
 @pytest.fixture
 def make(telemetry):
-    def admission(max_in_flight=1, waiting_ms=0.0, is_ready=True):
-        return Admission(max_in_flight, lambda: waiting_ms, lambda: is_ready, telemetry)
+    def admission(max_in_flight=1, is_ready=True, encode_share=0.5):
+        backlog = Backlog(work_ms, encode_share)
+        return Admission(max_in_flight, backlog, lambda: is_ready, telemetry)
 
     return admission
 
@@ -31,12 +40,61 @@ def test_a_failed_request_gives_its_permit_back(make):
             raise ValueError("mine")
 
 
-@pytest.mark.parametrize(("waiting_ms", "retry_s"), [(0, 1.0), (999, 1.0), (2500, 2.5)])
-def test_the_advice_when_to_retry_follows_the_queue(make, waiting_ms, retry_s):
-    admission = make(waiting_ms=waiting_ms)
-    with admission.permit(), pytest.raises(Overloaded) as caught:
+@pytest.mark.parametrize(("uploads", "retry_s"), [(0, 0.1), (25, 2.5)])
+def test_the_advice_when_to_retry_follows_the_work_in_progress(make, uploads, retry_s):
+    admission = make()
+    work = {("encode", "m"): uploads}
+    with admission.permit(), admission.work(work, 60_000), pytest.raises(Overloaded) as caught:
         admission.permit().__enter__()
-    assert caught.value.retry_after_s == retry_s
+    assert retry_s <= caught.value.retry_after_s <= 1.2 * retry_s
+
+
+def test_work_that_cannot_be_done_in_time_behind_others_is_refused_at_once(make, count):
+    admission = make()
+    with admission.work({("decode", "m"): 50}, 60_000):
+        message = r"would take 510 ms, 500 ms of them waiting .* \(until the deadline 310 ms\)"
+        with pytest.raises(Overloaded, match=message) as caught:
+            admission.work(CLICK, 310).__enter__()
+        assert 0.2 <= caught.value.retry_after_s <= 1.2 * 0.2
+        assert count("rejected_total", reason="wait") == 1
+        with admission.work(CLICK, 510):
+            pass
+    with admission.work(CLICK, 310):
+        pass
+
+
+def test_where_nothing_waits_even_a_short_deadline_may_try(make):
+    """The table may be wrong, and would stay so if nobody were let in any more."""
+    with make().work(CLICK, 1):
+        pass
+
+
+def test_a_refused_request_leaves_nothing_in_the_backlog(make):
+    admission = make()
+    with admission.work(UPLOAD, 60_000):
+        for _ in range(100):
+            with pytest.raises(Overloaded):
+                admission.work(UPLOAD, 150).__enter__()
+        with admission.work(UPLOAD, 200):
+            pass
+
+
+def test_a_click_does_not_wait_for_all_uploads_but_an_upload_does(make):
+    """Half of the device is theirs while clicks wait, and one may just be running."""
+    backlog = Backlog(work_ms, encode_share=0.5)
+    backlog.add({("encode", "m"): 10, ("decode", "m"): 3})
+    assert backlog.wait_ms(CLICK) == 3 * 10 / 0.5 + 100
+    assert backlog.wait_ms({**CLICK, **UPLOAD}) == 1030
+    backlog.remove({("encode", "m"): 10})
+    assert backlog.wait_ms(CLICK) == 30
+    backlog.remove({("decode", "m"): 3})
+    assert backlog.wait_ms({**CLICK, **UPLOAD}) == 0
+
+
+def test_a_click_waits_no_longer_than_for_everything():
+    backlog = Backlog(work_ms, encode_share=0.9)
+    backlog.add({("encode", "m"): 1, ("decode", "m"): 3})
+    assert backlog.wait_ms(CLICK) == 130
 
 
 def test_nobody_comes_in_before_the_models_are_ready(make, count):

@@ -1,4 +1,5 @@
 import asyncio
+import math
 
 import numpy as np
 import pytest
@@ -6,12 +7,14 @@ import pytest
 from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.engine import Engine
+from suresam.engine.job import Caller
 from suresam.errors import InvalidImage
 from suresam.prediction import Wanted
 from suresam.segmentation.fake import FakeBackbone
 
 SIZE = ImageSize(8, 8)
 PIXELS = np.full((8, 8, 3), 5, np.uint8)
+CALLER = Caller("t", math.inf)
 
 
 @pytest.fixture
@@ -46,8 +49,8 @@ class Loader:
 async def test_an_image_is_encoded_once_and_then_cached(engine, backbone):
     load = Loader()
     assert not engine.is_cached("k")
-    first = await engine.embedding("k", load)
-    second = await engine.embedding("k", load)
+    first = await engine.embedding("k", load, CALLER)
+    second = await engine.embedding("k", load, CALLER)
     assert engine.is_cached("k")
     assert second.value is first.value
     assert (second.spent_ms, second.queue_ms) == (0.0, 0.0)
@@ -58,7 +61,7 @@ async def test_an_image_is_encoded_once_and_then_cached(engine, backbone):
 async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn):
     backbone.gate.clear()
     load = Loader()
-    waiters = [asyncio.create_task(engine.embedding("k", load)) for _ in range(5)]
+    waiters = [asyncio.create_task(engine.embedding("k", load, CALLER)) for _ in range(5)]
     await turn(lambda: load.calls)
     backbone.gate.set()
     done = await asyncio.gather(*waiters)
@@ -70,7 +73,8 @@ async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn
 
 async def test_other_images_are_encoded_beside_it(engine, backbone):
     done = await asyncio.gather(
-        engine.embedding("a", Loader(PIXELS)), engine.embedding("b", Loader(PIXELS + 1))
+        engine.embedding("a", Loader(PIXELS), CALLER),
+        engine.embedding("b", Loader(PIXELS + 1), CALLER),
     )
     assert [d.value.image_embed.item() for d in done] == [5, 6]
 
@@ -78,9 +82,11 @@ async def test_other_images_are_encoded_beside_it(engine, backbone):
 async def waiting_encode(engine, backbone, turn, num_waiters):
     """Waiters for one image, queued behind another one that the device holds."""
     backbone.gate.clear()
-    front = asyncio.create_task(engine.embedding("front", Loader()))
+    front = asyncio.create_task(engine.embedding("front", Loader(), CALLER))
     await turn(lambda: engine._worker._held)
-    waiters = [asyncio.create_task(engine.embedding("k", Loader())) for _ in range(num_waiters)]
+    waiters = [
+        asyncio.create_task(engine.embedding("k", Loader(), CALLER)) for _ in range(num_waiters)
+    ]
     await turn(lambda: engine._worker._scheduler.waiting())
     return front, waiters
 
@@ -109,10 +115,41 @@ async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, co
     assert not engine.is_cached("k")
 
 
+async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backbone, turn):
+    backbone.gate.clear()
+    front = asyncio.create_task(engine.embedding("front", Loader(), CALLER))
+    await turn(lambda: engine._worker._held)
+    waiters = []
+    for deadline in (2e9, 3e9, 1e9):
+        caller = Caller("t", deadline)
+        waiters.append(asyncio.create_task(engine.embedding("k", Loader(), caller)))
+        await turn(lambda: engine._worker._scheduler.waiting()["encode", "fake-small"])
+        await asyncio.sleep(0)
+    assert engine._encodes["k"].job.deadline == 3e9
+    assert engine._worker._scheduler.waiting()["encode", "fake-small"] == 1
+    backbone.gate.set()
+    await asyncio.gather(front, *waiters)
+
+
+async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_makes_yet(
+    engine, backbone, turn
+):
+    decodes = {("decode", "fake-small"): 3}
+    assert engine.rows("k", 3) == {**decodes, ("encode", "fake-small"): 1}
+    backbone.gate.clear()
+    encoding = asyncio.create_task(engine.embedding("k", Loader(), CALLER))
+    await turn(lambda: engine._worker._held)
+    assert engine.rows("k", 3) == decodes
+    backbone.gate.set()
+    await encoding
+    assert engine.rows("k", 3) == decodes
+    assert engine.rows("k", 0) == {}
+
+
 async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, turn):
     front, [waiter] = await waiting_encode(engine, backbone, turn, 1)
     waiter.cancel()
-    newcomer = asyncio.create_task(engine.embedding("k", Loader()))
+    newcomer = asyncio.create_task(engine.embedding("k", Loader(), CALLER))
     await turn(waiter.done)
     backbone.gate.set()
     assert (await newcomer).value.image_embed.item() == 5
@@ -124,12 +161,12 @@ async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, t
 async def test_a_damaged_image_is_the_error_of_all_who_wait_and_is_tried_again(engine):
     load = Loader(InvalidImage("damaged"))
     answers = await asyncio.gather(
-        *(engine.embedding("k", load) for _ in range(3)), return_exceptions=True
+        *(engine.embedding("k", load, CALLER) for _ in range(3)), return_exceptions=True
     )
     assert all(isinstance(a, InvalidImage) for a in answers)
     assert load.calls == 1
     assert engine._encodes == {}
-    assert (await engine.embedding("k", Loader())).rows == 1
+    assert (await engine.embedding("k", Loader(), CALLER)).rows == 1
 
 
 async def test_an_embedding_that_the_cache_cannot_keep_is_still_answered(
@@ -137,23 +174,23 @@ async def test_an_embedding_that_the_cache_cannot_keep_is_still_answered(
 ):
     cache = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
     engine = Engine(backbone, cache, start_worker(backbone), pool)
-    assert (await engine.embedding("k", Loader())).value.image_embed.item() == 5
+    assert (await engine.embedding("k", Loader(), CALLER)).value.image_embed.item() == 5
     assert not engine.is_cached("k")
 
 
 async def test_a_prompt_is_decoded_on_its_embedding(engine):
-    encoded = await engine.embedding("k", Loader())
+    encoded = await engine.embedding("k", Loader(), CALLER)
     prompt = Prompt(points=[(4, 4)])
-    done = await engine.decode(prompt, encoded.value, Wanted(SIZE), SIZE)
+    done = await engine.decode(prompt, encoded.value, Wanted(SIZE), CALLER)
     assert done.value.size == SIZE
     assert done.value.predicted_iou[1] == pytest.approx(0.705)
 
 
 async def test_a_prompt_whose_caller_left_is_not_decoded(engine, backbone, turn):
-    encoded = await engine.embedding("seen", Loader())
+    encoded = await engine.embedding("seen", Loader(), CALLER)
     front, _ = await waiting_encode(engine, backbone, turn, 1)
     prompt = Prompt(points=[(4, 4)])
-    click = asyncio.create_task(engine.decode(prompt, encoded.value, Wanted(SIZE), SIZE))
+    click = asyncio.create_task(engine.decode(prompt, encoded.value, Wanted(SIZE), CALLER))
     waiting = engine._worker._scheduler.waiting
     await turn(lambda: waiting()["decode", "fake-small"])
     click.cancel()

@@ -23,6 +23,7 @@ from suresam.errors import (
     SessionExists,
     SessionNotFound,
     ShuttingDown,
+    Superseded,
     UnknownModel,
     WorkerFailed,
 )
@@ -151,6 +152,7 @@ async def test_the_death_of_the_worker_is_an_error_and_the_next_call_is_answered
 
 async def test_a_deadline_that_passes_drops_what_waits(make, backbones, turn, count):
     engine = await make()
+    engine._costs.__init__()  # a slow machine would refuse it at once
     backbones[0].gate.clear()
     front = asyncio.create_task(engine.segment(CALL))
     await turn(lambda: engine._worker._held)
@@ -178,6 +180,121 @@ async def test_a_call_that_cannot_be_answered_reaches_no_device(make, backbones,
     with pytest.raises(error):
         await engine.segment(replace(CALL, **change))
     assert backbones[0].launches == []
+
+
+async def test_a_click_that_could_not_be_in_time_is_refused_at_once(make, backbones, turn, count):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    backbones[0].gate.clear()
+    clicks = replace(ON_SESSION, session_id=session.session_id, prompts=click(*[1] * 16))
+    inside = [asyncio.create_task(engine.segment(clicks)) for _ in range(3)]
+    await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"] == 32)
+    for rows in (1, 16):
+        engine._costs.__init__()
+        engine._costs.record("decode", "fake-small", rows, 100.0 + rows)
+    short = replace(clicks, prompts=click(1), remaining_ms=300.0)
+    with pytest.raises(Overloaded, match="300 ms") as caught:
+        await engine.segment(short)
+    # 3 x 116 + 7.25 ms, less the 300 ms that were left.
+    assert 0.1 <= caught.value.retry_after_s <= 0.13
+    assert count("rejected_total", reason="wait") == 1
+    backbones[0].gate.set()
+    await asyncio.gather(*inside)
+    await engine.segment(short)
+
+
+def asked(session, *prompts):
+    return replace(ON_SESSION, session_id=session.session_id, prompts=prompts)
+
+
+def named(prompt_id, x=1):
+    return Prompt(points=[Point(x, 1)], prompt_id=prompt_id)
+
+
+async def held_by_a_click(engine, backbones, turn, session):
+    """A click that the device works on, so that the next ones must queue."""
+    backbones[0].gate.clear()
+    front = asyncio.create_task(engine.segment(asked(session, named("front"))))
+    await turn(lambda: [job for job in engine._worker._held if job.reply.running()])
+    return front
+
+
+async def test_a_newer_click_takes_the_place_of_one_that_still_waits(make, backbones, turn, count):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    front = await held_by_a_click(engine, backbones, turn, session)
+    waiting = engine._worker._scheduler.waiting
+    older = asyncio.create_task(engine.segment(asked(session, named("a", 1))))
+    await turn(lambda: waiting()["decode", "fake-small"] == 1)
+    newer = asyncio.create_task(engine.segment(asked(session, named("a", 2))))
+    with pytest.raises(Superseded, match="newer request for the same prompt_id"):
+        await older
+    await turn(lambda: waiting()["decode", "fake-small"] == 1)
+    backbones[0].gate.set()
+    assert isinstance((await newer).predictions[0], Prediction)
+    assert isinstance((await front).predictions[0], Prediction)
+    assert backbones[0].launches.count(("decode", 1)) == 2
+    assert count("cancelled_total", stage="decode") == 1
+    assert engine._clicks._clicks == {}
+
+
+async def test_a_click_on_the_device_is_answered_although_a_newer_one_came(make, backbones, turn):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    front = await held_by_a_click(engine, backbones, turn, session)
+    newer = asyncio.create_task(engine.segment(asked(session, named("front", 2))))
+    await turn(lambda: engine._worker._scheduler.waiting())
+    backbones[0].gate.set()
+    for answer in await asyncio.gather(front, newer):
+        assert isinstance(answer.predictions[0], Prediction)
+
+
+async def test_only_the_superseded_prompt_of_several_is_an_error(make, backbones, turn, count):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    front = await held_by_a_click(engine, backbones, turn, session)
+    both = asyncio.create_task(engine.segment(asked(session, named("a"), named("b"))))
+    await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"] == 2)
+    newer = asyncio.create_task(engine.segment(asked(session, named("a"))))
+    await turn(lambda: count("cancelled_total", stage="decode"))
+    backbones[0].gate.set()
+    first, second = (await both).predictions
+    assert first.code == "superseded"
+    assert isinstance(second, Prediction)
+    await asyncio.gather(front, newer)
+
+
+async def test_a_click_that_waits_for_its_image_gives_way_without_losing_the_encode(
+    make, backbones, turn
+):
+    engine = await make(cache=CacheLimits(embedding_bytes=EMBEDDING_BYTES))
+    session = await engine.create_session(CREATE)
+    await engine.segment(replace(CALL, image=photo(99)))  # drives the session's embedding out
+    backbones[0].launches.clear()
+    front = asyncio.create_task(engine.segment(replace(CALL, image=photo(50))))
+    backbones[0].gate.clear()
+    await turn(lambda: engine._worker._held)
+    older = asyncio.create_task(engine.segment(asked(session, named("a"))))
+    await turn(lambda: engine._worker._scheduler.waiting()["encode", "fake-small"])
+    newer = asyncio.create_task(engine.segment(asked(session, named("a"))))
+    with pytest.raises(Superseded):
+        await older
+    backbones[0].gate.set()
+    assert isinstance((await newer).predictions[0], Prediction)
+    await front
+    assert backbones[0].launches.count(("encode", 1)) == 2
+
+
+@pytest.mark.parametrize("prompts", [(None, None), ("a", "b")])
+async def test_clicks_of_no_or_of_other_names_do_not_supersede(make, backbones, turn, prompts):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    front = await held_by_a_click(engine, backbones, turn, session)
+    clicks = [asyncio.create_task(engine.segment(asked(session, named(p)))) for p in prompts]
+    await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"] == 2)
+    backbones[0].gate.set()
+    for answer in await asyncio.gather(front, *clicks):
+        assert isinstance(answer.predictions[0], Prediction)
 
 
 async def test_one_more_than_the_limit_is_refused(make, backbones, turn):
@@ -309,8 +426,7 @@ async def test_one_bad_image_of_a_session_calls_the_others_off(make, backbones, 
         await engine.create_session(replace(CREATE, images=(photo(1), photo(2), b"text")))
     small = engine._engines["fake-small"]
     await turn(lambda: len(small._encodes) == 1)
-    scheduled = engine._worker._scheduler._encodes
-    await turn(lambda: all(job.reply.cancelled() for job in list(scheduled)))
+    await turn(lambda: not engine._worker._scheduler.waiting())
     backbones[0].gate.set()
     await front
     assert backbones[0].launches == [("encode", 1), ("decode", 1)]

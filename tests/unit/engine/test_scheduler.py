@@ -1,48 +1,60 @@
+import math
 from collections import Counter
-from functools import cache
+from dataclasses import dataclass
 
-import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suresam.domain import ImageSize, Prompt
-from suresam.engine.job import DecodeJob, EncodeJob
 from suresam.engine.scheduler import BatchLimits, Scheduler
-from suresam.prediction import Wanted
-from suresam.segmentation.fake import FakeBackbone
-from suresam.segmentation.prompts import prompt_row
 
-PIXELS = np.zeros((2, 2, 3), np.uint8)
-SIZE = ImageSize(2, 2)
+NOW = 100.0
+FIXED_MS, ROW_MS = 4.0, 1.0
 
 
-@cache
-def row_of(num_points, has_mask=False):
-    backbone = FakeBackbone()
-    [embedding] = backbone.encode([PIXELS])
-    mask = np.zeros((16, 16), np.float32) if has_mask else None
-    prompt = Prompt(points=[(1.0, 1.0)] * num_points, mask_input=mask)
-    return prompt_row(prompt, SIZE, embedding, backbone)
+@dataclass(eq=False)
+class Job:
+    stage: str = "decode"
+    model: str = "a"
+    length: int = 1
+    tenant: str = "t"
+    deadline: float = math.inf
+    turn: int = 0
+
+    @property
+    def bucket(self):
+        return (self.stage, self.model, self.length)
 
 
-def encode(model="a"):
-    return EncodeJob(model, PIXELS)
+def encode(**keywords):
+    return Job("encode", **keywords)
 
 
-def decode(model="a", num_points=1, has_mask=False):
-    return DecodeJob(model, row_of(num_points, has_mask), Wanted(SIZE))
+def decode(**keywords):
+    return Job("decode", **keywords)
 
 
-def scheduler_with(*jobs, **limits):
-    scheduler = Scheduler(BatchLimits(**limits))
+def launch_ms(stage, model, rows):
+    return FIXED_MS + ROW_MS * rows
+
+
+def scheduler_with(*jobs, costs=launch_ms, **limits):
+    scheduler = Scheduler(BatchLimits(**limits), costs)
     for job in jobs:
         scheduler.add(job)
     return scheduler
 
 
+def drain(scheduler, now=NOW):
+    batches = []
+    while batch := scheduler.take(now):
+        batches.append(batch)
+    return batches
+
+
 def test_nobody_waiting_gives_an_empty_launch():
     scheduler = scheduler_with()
-    assert scheduler.take() == []
+    assert scheduler.take(NOW) == []
     assert scheduler.take_all() == []
     assert scheduler.waiting() == {}
 
@@ -51,162 +63,233 @@ def test_one_job_is_taken_once():
     job = decode()
     scheduler = scheduler_with(job)
     assert scheduler.waiting() == {("decode", "a"): 1}
-    assert scheduler.take() == [job]
-    assert scheduler.take() == []
+    assert drain(scheduler) == [[job]]
+    assert scheduler.waiting() == {}
 
 
 def test_a_full_batch_is_taken_at_once_and_one_more_waits():
     jobs = [decode() for _ in range(4)]
-    scheduler = scheduler_with(*jobs, max_decode=3)
-    assert scheduler.take() == jobs[:3]
-    assert scheduler.take() == jobs[3:]
+    assert drain(scheduler_with(*jobs, max_decode=3)) == [jobs[:3], jobs[3:]]
 
 
-def test_uploads_have_a_bound_of_their_own():
-    jobs = [encode() for _ in range(5)]
-    scheduler = scheduler_with(*jobs, max_encode=4, max_decode=1)
-    assert scheduler.take() == jobs[:4]
+def test_a_batch_has_one_model_and_one_prompt_length():
+    jobs = [decode(), decode(model="b"), decode(length=2), decode()]
+    assert drain(scheduler_with(*jobs)) == [[jobs[0], jobs[3]], [jobs[1]], [jobs[2]]]
 
 
 def test_clicks_go_before_uploads():
     upload, click = encode(), decode()
-    scheduler = scheduler_with(upload, click)
-    assert scheduler.take() == [click]
-    assert scheduler.take() == [upload]
+    assert drain(scheduler_with(upload, click)) == [[click], [upload]]
 
 
-def test_a_batch_has_one_model_one_length_and_masks_or_none():
-    jobs = [decode(), decode("b"), decode(num_points=2), decode(has_mask=True), decode()]
-    scheduler = scheduler_with(*jobs)
-    taken = [scheduler.take() for _ in range(4)]
-    assert taken == [[jobs[0], jobs[4]], [jobs[1]], [jobs[2]], [jobs[3]]]
+def test_uploads_in_one_launch_are_bounded_by_number_and_by_time():
+    jobs = [encode() for _ in range(6)]
+    assert list(map(len, drain(scheduler_with(*jobs, max_encode=4)))) == [4, 2]
+    # 4 + 3 rows take 7 ms, one more would be over the limit.
+    assert list(map(len, drain(scheduler_with(*jobs, max_encode_ms=7.5)))) == [3, 3]
+    # One image is launched however long it takes.
+    assert list(map(len, drain(scheduler_with(*jobs[:2], max_encode_ms=0.1)))) == [1, 1]
 
 
-def test_an_upload_has_its_turn_after_decode_run_launches():
-    upload = encode()
-    scheduler = scheduler_with(upload, *[decode() for _ in range(5)], max_decode=1, decode_run=3)
-    stages = [scheduler.take()[0].stage for _ in range(6)]
-    assert stages == ["decode", "decode", "decode", "encode", "decode", "decode"]
+def test_an_upload_is_owed_its_share_of_what_clicks_take():
+    """Clicks take 5 ms a launch: at a share of a quarter an upload of 5 ms waits for three."""
+    jobs = [encode(), encode(), *[decode() for _ in range(9)]]
+    scheduler = scheduler_with(*jobs, max_decode=1, max_encode=1, encode_share=0.25)
+    stages = "".join(batch[0].stage[0] for batch in drain(scheduler))
+    assert stages == "dddedddeddd"
 
 
 def test_clicks_before_an_upload_came_do_not_count_against_them():
-    scheduler = scheduler_with(*[decode() for _ in range(9)], max_decode=1, decode_run=3)
+    scheduler = scheduler_with(*[decode() for _ in range(9)], max_decode=1, encode_share=0.25)
     for _ in range(5):
-        scheduler.take()
+        scheduler.take(NOW)
     scheduler.add(encode())
-    stages = [scheduler.take()[0].stage for _ in range(4)]
-    assert stages == ["decode", "decode", "decode", "encode"]
+    assert "".join(batch[0].stage[0] for batch in drain(scheduler)) == "ddded"
 
 
-def test_idle_turns_do_not_count_against_clicks():
-    scheduler = scheduler_with(decode_run=3)
-    for _ in range(10):
-        assert scheduler.take() == []
-    scheduler.add(encode())
-    scheduler.add(decode())
-    assert scheduler.take()[0].stage == "decode"
+def test_who_can_no_longer_be_in_time_lets_the_others_pass():
+    hopeless, upload, click = decode(deadline=NOW + 0.004), encode(), decode()
+    scheduler = scheduler_with(hopeless, upload, click, max_decode=1)
+    assert drain(scheduler) == [[click], [upload], [hopeless]]
 
 
-def test_cancelled_jobs_are_dropped():
-    jobs = [decode() for _ in range(3)]
-    scheduler = scheduler_with(*jobs)
-    jobs[1].reply.cancel()
-    assert scheduler.take() == [jobs[0], jobs[2]]
+def test_when_all_are_late_the_device_is_not_left_idle():
+    jobs = [decode(deadline=NOW) for _ in range(3)]
+    scheduler = scheduler_with(*jobs, encode(deadline=NOW))
+    assert list(map(len, drain(scheduler))) == [3, 1]
 
 
-def test_clicks_that_are_all_cancelled_do_not_hide_an_upload():
-    click, upload = decode(), encode()
-    scheduler = scheduler_with(click, upload)
-    click.reply.cancel()
-    assert scheduler.take() == [upload]
+def test_a_mate_that_would_make_another_late_waits():
+    """Two rows take 6 ms, three 7 ms."""
+    urgent = [decode(deadline=NOW + 0.0065) for _ in range(2)]
+    patient = decode(deadline=NOW + 1)
+    scheduler = scheduler_with(*urgent, patient)
+    assert drain(scheduler) == [urgent, [patient]]
 
 
-def test_uploads_that_are_all_cancelled_do_not_hide_a_click_when_it_is_their_turn():
-    upload, *clicks = encode(), decode(), decode()
-    scheduler = scheduler_with(upload, *clicks, max_decode=1, decode_run=1)
-    assert scheduler.take() == clicks[:1]
-    upload.reply.cancel()
-    assert scheduler.take() == clicks[1:]
+def test_a_removed_job_is_gone_wherever_it_waits():
+    kept, gone, late = decode(), decode(), decode(deadline=NOW)
+    scheduler = scheduler_with(late, kept, gone, max_decode=1)
+    scheduler.remove(gone)
+    assert scheduler.take(NOW) == [kept]
+    assert scheduler.waiting() == {("decode", "a"): 1}
+    assert scheduler.remove(late)
+    assert not scheduler.remove(late)
+    assert scheduler.waiting() == {}
+    assert scheduler.take(NOW) == []
 
 
-def test_a_cancelled_oldest_job_does_not_choose_the_bucket():
-    jobs = [decode(num_points=2), decode(), decode(num_points=2), decode()]
-    scheduler = scheduler_with(*jobs)
-    jobs[0].reply.cancel()
-    assert scheduler.take() == [jobs[1], jobs[3]]
+def test_take_all_empties_everything():
+    late, click, upload = decode(deadline=NOW), decode(), encode()
+    scheduler = scheduler_with(late, upload, click, max_decode=1)
+    assert scheduler.take(NOW) == [click]
+    assert set(scheduler.take_all()) == {late, upload}
+    assert scheduler.waiting() == {}
+    assert scheduler.take(NOW) == []
 
 
-def test_take_all_empties_both_queues():
-    click, upload = decode(), encode()
-    scheduler = scheduler_with(upload, click)
-    assert scheduler.take_all() == [click, upload]
-    assert scheduler.take() == []
+def test_work_is_priced_in_as_few_launches_as_possible():
+    scheduler = scheduler_with(max_decode=4)
+    assert scheduler.work_ms({}) == 0
+    assert scheduler.work_ms({("decode", "a"): 9}) == 2 * (4 + 4) + (4 + 1)
+    assert scheduler.work_ms({("decode", "a"): 1, ("encode", "a"): 1}) == 5 + 5
 
 
-ADDED = st.one_of(
-    st.builds(encode, st.sampled_from("ab")),
-    st.builds(decode, st.sampled_from("ab"), st.integers(1, 2), st.booleans()),
+JOBS = st.builds(
+    Job,
+    st.sampled_from(["encode", "decode", "decode"]),
+    st.sampled_from("ab"),
+    st.integers(1, 2),
+    st.sampled_from("xy"),
+    st.one_of(st.just(math.inf), st.floats(NOW, NOW + 0.2)),
+    st.integers(0, 3),
 )
 STEPS = st.lists(
     st.one_of(
-        ADDED.map(lambda job: ("add", job)),
+        JOBS.map(lambda job: ("add", job)),
+        JOBS.map(lambda job: ("add", job)),
         st.just(("take", None)),
-        st.integers(0, 1000).map(lambda which: ("cancel", which)),
+        st.integers(0, 1000).map(lambda which: ("remove", which)),
     ),
-    max_size=60,
+    max_size=70,
 )
-LIMITS = st.builds(BatchLimits, st.integers(1, 3), st.integers(1, 4), st.integers(1, 3))
+LIMITS = st.builds(
+    BatchLimits, st.integers(1, 3), st.integers(1, 4), st.floats(4, 9), st.floats(0.1, 0.6)
+)
+
+
+class Device:
+    """Runs what a scheduler gives it on a virtual clock, and checks every launch."""
+
+    def __init__(self, limits):
+        self.limits = limits
+        self.scheduler = Scheduler(limits, launch_ms)
+        self.now = NOW
+        self.waiting = []
+        self.ended = Counter()
+        self.encoded_ms = self.decoded_ms = 0.0
+
+    def add(self, job):
+        self.scheduler.add(job)
+        self.waiting.append(job)
+
+    def remove(self, which):
+        if self.waiting:
+            assert self.scheduler.remove(self.waiting.pop(which % len(self.waiting)))
+
+    def launch(self):
+        batch = self.scheduler.take(self.now)
+        assert bool(batch) == bool(self.waiting)  # work-conserving
+        if not batch:
+            return False
+        stage = batch[0].stage
+        took_ms = launch_ms(stage, batch[0].model, len(batch))
+        in_time = [j for j in self.waiting if self.now + launch_ms("", "", 1) / 1000 <= j.deadline]
+        ends_at = self.now + took_ms / 1000
+        # One bucket, within its limits.
+        assert len({job.bucket for job in batch}) == 1
+        assert len(batch) <= (
+            self.limits.max_encode if stage == "encode" else self.limits.max_decode
+        )
+        assert stage == "decode" or len(batch) == 1 or took_ms <= self.limits.max_encode_ms
+        # Who can be served in time goes first, and no mate makes him late.
+        if in_time:
+            assert set(batch) <= set(in_time)
+            assert len(batch) == 1 or all(ends_at <= job.deadline for job in batch)
+        # Decodes first, but an encode that could be in time is passed for its share only.
+        encodes = [job for job in in_time if job.stage == "encode"]
+        decodes = [job for job in in_time if job.stage == "decode"]
+        share = self.limits.encode_share
+        upload_ms, uploads_ms = (launch_ms("", "", n) for n in (1, self.limits.max_encode))
+        due_ms = self.decoded_ms * share / (1 - share)
+        if stage == "encode" and decodes:
+            assert self.encoded_ms + upload_ms <= due_ms + uploads_ms + 1e-6
+            self.encoded_ms += took_ms
+        elif stage == "decode" and encodes:
+            self.decoded_ms += took_ms
+            assert due_ms <= self.encoded_ms + upload_ms + uploads_ms
+        else:
+            self.encoded_ms = self.decoded_ms = 0.0
+        for job in batch:
+            self.waiting.remove(job)
+            self.ended[job] += 1
+        self.now = ends_at
+        return True
 
 
 @settings(deadline=None, max_examples=300)
 @given(STEPS, LIMITS)
-def test_every_job_is_taken_once_or_cancelled_and_every_launch_keeps_the_rules(steps, limits):
-    scheduler = Scheduler(limits)
-    waiting, launches = [], []
-    passed = 0
-
-    def take():
-        nonlocal passed
-        batch = scheduler.take()
-        live = [job for job in waiting if not job.reply.cancelled()]
-        assert bool(batch) == bool(live)
-        if not batch:
-            passed = 0  # nobody waits, so nobody has been passed by
-            return False
-        assert len({job.bucket for job in batch}) == 1
-        stage = batch[0].stage
-        assert len(batch) <= (limits.max_encode if stage == "encode" else limits.max_decode)
-        of_stage = [job for job in live if job.stage == stage]
-        assert batch[0] is of_stage[0]
-        mates = [job for job in of_stage if job.bucket == batch[0].bucket]
-        assert batch == mates[: len(batch)]
-        assert len(batch) == len(mates) or len(batch) in (limits.max_encode, limits.max_decode)
-        has_encode = any(job.stage == "encode" for job in live)
-        has_decode = any(job.stage == "decode" for job in live)
-        if stage == "encode":
-            assert not has_decode or passed == limits.decode_run
-            passed = 0
-        else:
-            passed = passed + 1 if has_encode else 0
-            assert passed <= limits.decode_run
-        for job in batch:
-            waiting.remove(job)
-        launches.extend(batch)
-        return True
-
-    added = []
+def test_every_job_is_launched_once_or_removed_and_every_launch_keeps_the_rules(steps, limits):
+    device = Device(limits)
+    added, removed = 0, 0
     for step, value in steps:
         if step == "add":
-            scheduler.add(value)
-            waiting.append(value)
-            added.append(value)
-        elif step == "cancel":
-            if waiting:
-                waiting[value % len(waiting)].reply.cancel()
+            device.add(value)
+            added += 1
+        elif step == "remove":
+            removed += bool(device.waiting)
+            device.remove(value)
         else:
-            take()
-    while take():
+            device.launch()
+        waiting = Counter((job.stage, job.model) for job in device.waiting)
+        assert device.scheduler.waiting() == waiting
+    while device.launch():
         pass
-    assert max(Counter(map(id, launches)).values(), default=1) == 1
-    for job in added:
-        assert (job in launches) != job.reply.cancelled()
+    assert set(device.ended.values()) <= {1}
+    assert len(device.ended) == added - removed
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.floats(0.02, 0.5), min_size=1, max_size=12))
+def test_what_is_feasible_in_order_of_deadlines_is_served_in_time(deadlines):
+    """One tenant, single prompts, one in a launch: then the order is that of deadlines."""
+    deadlines = sorted(deadlines)
+    ends = [NOW + 0.005 * (i + 1) for i in range(len(deadlines))]
+    feasible = [d for d, end in zip(deadlines, ends, strict=True) if end <= NOW + d]
+    if len(feasible) < len(deadlines):
+        return
+    jobs = [decode(deadline=NOW + d) for d in deadlines]
+    scheduler = scheduler_with(*reversed(jobs), max_decode=1)
+    now, launched = NOW, []
+    while batch := scheduler.take(now):
+        now += 0.005
+        launched += batch
+        assert all(now <= job.deadline + 1e-9 for job in batch)
+    assert sorted(launched, key=lambda job: job.deadline) == launched
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_flood_of_clicks_leaves_uploads_their_share_of_the_device(share):
+    """Everybody always waits; 2,000 launches."""
+    scheduler = scheduler_with(encode_share=share, max_encode_ms=6.5)
+    spent, now = Counter(), NOW
+    for _ in range(2000):
+        while scheduler.waiting()["decode", "a"] < 20:
+            scheduler.add(decode())
+        while scheduler.waiting()["encode", "a"] < 5:
+            scheduler.add(encode())
+        batch = scheduler.take(now)
+        took_ms = launch_ms(batch[0].stage, "a", len(batch))
+        spent[batch[0].stage] += took_ms
+        now += took_ms / 1000
+    assert spent["encode"] / spent.total() == pytest.approx(share, abs=0.02)

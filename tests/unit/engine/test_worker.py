@@ -1,4 +1,5 @@
 import threading
+import time
 import weakref
 from typing import ClassVar
 
@@ -110,23 +111,43 @@ def test_a_row_of_nan_fails_alone_in_one_launch(start_worker, backbone, hold, de
 
 
 class NarrowBackbone(FakeBackbone):
-    """Has memory for one row only."""
+    """Has memory for so many rows only."""
+
+    room = 2
+    refused: ClassVar = []
 
     def decode(self, rows):
-        if len(rows) > 1:
+        if len(rows) > self.room:
+            self.refused.append(len(rows))
             raise torch.OutOfMemoryError("no room")
         return super().decode(rows)
 
 
-def test_out_of_memory_is_tried_row_by_row(start_worker, hold, decode_job):
+def test_what_has_no_memory_is_tried_in_halves_and_launches_stay_small_for_a_minute(
+    start_worker, hold, decode_job
+):
     backbone = NarrowBackbone()
     worker = start_worker(backbone)
-    hold(worker, backbone)
-    jobs = [decode_job(), decode_job()]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
-    assert [job.reply.result(WAIT_S).rows for job in jobs] == [1, 1]
+    now = time.monotonic() + 60  # warming up met the bound, too
+    worker._row_caps._clock = lambda: now
+
+    def rows_of_five():
+        hold(worker, backbone)
+        jobs = [decode_job() for _ in range(5)]
+        for job in jobs:
+            worker.submit(job)
+        backbone.refused.clear()
+        backbone.gate.set()
+        return [job.reply.result(WAIT_S).rows for job in jobs]
+
+    assert rows_of_five() == [2, 2, 1, 2, 2]
+    assert backbone.refused == [5, 3]
+    now += 59
+    assert rows_of_five() == [2, 2, 2, 2, 1]
+    assert backbone.refused == []
+    now += 1
+    backbone.room = 5
+    assert rows_of_five() == [5, 5, 5, 5, 5]
 
 
 class Ballast:
@@ -144,7 +165,7 @@ class LeakBackbone(FakeBackbone):
         if len(rows) > 1:
             ballast = Ballast()
             self.held.add(ballast)
-            raise RuntimeError("no room")
+            raise torch.OutOfMemoryError("no room")
         return super().decode(rows)
 
 
@@ -275,13 +296,11 @@ def test_what_waits_is_told_by_count_and_by_cost(
 ):
     worker = start_worker(backbone)
     hold(worker, backbone)
-    assert worker.waiting_ms() == 0
     worker.submit(decode_job())
     worker.submit(decode_job())
     worker.submit(encode_job())
     costs = worker._costs
-    expected = 2 * costs.row_ms("decode", "fake-small") + costs.row_ms("encode", "fake-small")
-    assert worker.waiting_ms() == pytest.approx(expected)
+    expected = costs.launch_ms("decode", "fake-small", 2) + costs.row_ms("encode", "fake-small")
     assert count("queue_depth", stage="decode", model="fake-small") == 2
     assert count("queue_depth", stage="encode", model="fake-small") == 1
     assert count("queue_cost_seconds", device="fake") == pytest.approx(expected / 1000)
@@ -291,9 +310,10 @@ def test_warming_up_measures_every_model(start_worker, count):
     small, large = FakeBackbone("fake-small"), FakeBackbone("fake-large")
     worker = start_worker(small, large)
     assert worker.is_ready()
-    for stage in ("encode", "decode"):
-        for model in ("fake-small", "fake-large"):
-            assert worker._costs.row_ms(stage, model) is not None
+    for model in ("fake-small", "fake-large"):
+        assert worker._costs.row_ms("encode", model) is not None
+        sizes = worker._costs._launches_ms["decode", model]
+        assert sorted(sizes) == [1, 16]
     assert count("engine_up") == 1
 
 

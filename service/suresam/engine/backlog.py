@@ -1,0 +1,54 @@
+"""Work that was let in and is not done yet, and how long a newcomer would wait behind it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from suresam.engine.scheduler import DECODE, ENCODE
+
+Rows = Mapping[tuple[str, str], int]
+"""How many rows, by stage and model."""
+
+
+class Backlog:
+    """Counts rows from the moment their request is let in. Used by the event loop alone.
+
+    Args:
+        work_ms: device milliseconds of so many rows, by the cost table.
+        encode_share: of the device's time that encodes get while decodes wait as well.
+    """
+
+    def __init__(self, work_ms: Callable[[Rows], float], encode_share: float) -> None:
+        self._work_ms = work_ms
+        self._encode_share = encode_share
+        self._rows: Counter[tuple[str, str]] = Counter()
+
+    def add(self, rows: Rows) -> None:
+        """Work comes in."""
+        self._rows.update(rows)
+
+    def remove(self, rows: Rows) -> None:
+        """Work is done or given up."""
+        self._rows.subtract(rows)
+        self._rows = +self._rows
+
+    def total_ms(self) -> float:
+        """Device milliseconds of everything."""
+        return self._work_ms(self._rows)
+
+    def wait_ms(self, rows: Rows) -> float:
+        """Milliseconds until the device would come to these rows.
+
+        Decodes wait for decodes, for the share of encodes that goes between, and for the encode
+        that runs; encodes wait for everything.
+        """
+        total_ms = self.total_ms()
+        encodes = {key: n for key, n in self._rows.items() if key[0] == ENCODE}
+        if any(stage == ENCODE for stage, _ in rows) or not encodes:
+            return total_ms
+        decodes = {key: n for key, n in self._rows.items() if key[0] == DECODE}
+        running_ms = max(self._work_ms({key: 1}) for key in encodes)
+        return min(total_ms, self._work_ms(decodes) / (1 - self._encode_share) + running_ms)
+
+    def own_ms(self, rows: Rows) -> float:
+        """Milliseconds that these rows take themselves."""
+        return self._work_ms(rows)
