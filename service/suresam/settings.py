@@ -83,7 +83,11 @@ class Settings(BaseSettings):
     session_ttl_s: float = Field(
         900, gt=0, description="seconds without use after which a session expires"
     )
-    cache_bytes: Bytes = Field(2 * 1024 * _MIB, description="bytes for cached image embeddings")
+    cache_bytes: Bytes | None = Field(
+        None,
+        description="bytes for cached image embeddings (default: half of a GPU's free memory, or "
+        "a quarter of the machine's, at most 2 GiB)",
+    )
     session_bytes: Bytes = Field(
         2 * 1024 * _MIB, description="bytes for the uploaded files of all sessions"
     )

@@ -18,7 +18,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     for name, field in Settings.model_fields.items():
         option = f"--{name.replace('_', '-')}"
-        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        default = "" if field.default is None else f" (default: {field.default})"
+        text = f"{field.description}{default}".replace("%", "%%")
         if field.annotation is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
         else:

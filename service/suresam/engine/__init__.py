@@ -1,5 +1,11 @@
 """Sessions, cached embeddings and the batched device, behind one door: `EngineClient`.
 
-The event loop owns sessions, cache and admission, so they need no locks; the worker's thread
-owns the device and nothing else. Between them stand jobs with a future each.
+The event loop owns sessions, admission and superseding, so they need no locks; the worker's thread
+owns the device. Between them stand jobs with a future each, and the embedding cache under a lock.
+A call passes `local`, `admission`, `engine` (one model), `worker` with its `scheduler`, and back.
+
+Choices. A batch is formed when the device is free and never before, so there is nothing to keep
+open. Encodes that find every slot pinned hand their embedding over instead of waiting for one: it
+lives as long as its request. A batch gathers rows by stacking views of their slots, which is one
+copy, as a gather by index would be.
 """

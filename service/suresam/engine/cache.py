@@ -1,13 +1,21 @@
-"""Image embeddings kept for the next click, within a budget of bytes and a time to live."""
+"""Image embeddings kept for the next click, in slots that are allocated once."""
 
-from collections import OrderedDict
-from collections.abc import Callable
+import contextlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from suresam.engine.arena import Arena, Form, form_of
+from suresam.engine.budget import default_cache_bytes
+from suresam.engine.slots import SlotRef, SlotTable
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.telemetry import Telemetry
 
-_TIER = "device"
+logger = logging.getLogger(__name__)
+
+TIER = "device"
 
 CacheKey = tuple[str, str]
 """Image key and model."""
@@ -18,29 +26,51 @@ class CacheLimits:
     """Bounds on what is remembered.
 
     Attributes:
-        embedding_bytes: memory for image embeddings.
+        embedding_bytes: memory for image embeddings; None is a part of what is free.
         session_bytes: memory for the uploaded files of sessions.
         ttl_s: seconds without use after which a session or an embedding goes.
         max_session_images: images in one session.
     """
 
-    embedding_bytes: int = 2 * 2**30
+    embedding_bytes: int | None = None
     session_bytes: int = 2 * 2**30
     ttl_s: float = 900.0
     max_session_images: int = 16
 
 
-@dataclass(slots=True)
-class _Entry:
+@dataclass(frozen=True, slots=True, eq=False)
+class Lease:
+    """A pinned embedding: it stands in its slot until the pin is given back.
+
+    Attributes:
+        embedding: a view of the slot.
+        ref: the slot and its generation.
+    """
+
     embedding: ImageEmbedding
-    used_at: float
+    ref: SlotRef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """Slots for all models whose embeddings have one form."""
+
+    arena: Arena
+    table: SlotTable[CacheKey]
+    slot_bytes: int
 
 
 class EmbeddingCache:
-    """Least recently used goes first. Used by the event loop alone.
+    """Embeddings of all models of a device. The event loop pins, the device's worker puts.
 
-    An embedding larger than the whole budget is simply not kept. Whoever is decoding with an
-    evicted embedding holds it until done.
+    Models whose embeddings have the same form share their slots; the budget is divided among
+    forms by the number of their models. Before `allocate`, and where all slots are pinned,
+    nothing is kept.
+
+    Args:
+        limits: of memory and time.
+        clock: monotonic seconds.
+        telemetry: counts look-ups, bytes and evictions.
     """
 
     def __init__(
@@ -49,58 +79,109 @@ class EmbeddingCache:
         self._limits = limits
         self._clock = clock
         self._telemetry = telemetry
-        self._entries: OrderedDict[CacheKey, _Entry] = OrderedDict()
-        self._size_bytes = 0
+        self._rooms: dict[str, _Room] = {}
+        self._distinct_rooms: tuple[_Room, ...] = ()
+        self._lock = threading.Lock()
+
+    def allocate(self, examples: Mapping[str, ImageEmbedding]) -> None:
+        """Take the memory, once, for the embeddings of models.
+
+        Args:
+            examples: an embedding of each model, all on one device.
+        """
+        all_bytes = self._limits.embedding_bytes
+        if all_bytes is None:
+            device = next(iter(examples.values())).image_embed.device
+            all_bytes = default_cache_bytes(str(device))
+        models = Counter(form_of(example) for example in examples.values())
+        rooms: dict[Form, _Room] = {}
+        for model, example in examples.items():
+            form = form_of(example)
+            if form not in rooms:
+                budget_bytes = all_bytes * models[form] // len(examples)
+                num_slots = budget_bytes // example.size_bytes
+                logger.info(
+                    "%s: room for %d cached embeddings of %d bytes",
+                    model,
+                    num_slots,
+                    example.size_bytes,
+                )
+                table: SlotTable[CacheKey] = SlotTable(num_slots, self._limits.ttl_s)
+                rooms[form] = _Room(Arena(example, num_slots), table, example.size_bytes)
+            self._rooms[model] = rooms[form]
+        self._distinct_rooms = tuple(rooms.values())
 
     @property
     def size_bytes(self) -> int:
         """Memory of all entries."""
-        return self._size_bytes
+        return sum(len(room.table) * room.slot_bytes for room in self._distinct_rooms)
+
+    @property
+    def num_pins(self) -> int:
+        """Pins that are held."""
+        return sum(room.table.num_pins for room in self._distinct_rooms)
+
+    def num_slots(self, model: str) -> int:
+        """Slots that a model's embeddings may stand in."""
+        return self._rooms[model].table.num_slots
 
     def __contains__(self, key: CacheKey) -> bool:
-        entry = self._entries.get(key)
-        return entry is not None and not self._has_expired(entry)
+        room = self._rooms.get(key[1])
+        with self._lock:
+            return room is not None and room.table.has(key, self._clock())
 
-    def get(self, key: CacheKey) -> ImageEmbedding | None:
-        """Look up and mark as just used."""
-        self._expire()
-        entry = self._entries.get(key)
-        result = "miss" if entry is None else "hit"
-        self._telemetry.cache_requests.labels(result, _TIER, key[1]).inc()
-        if entry is None:
-            return None
-        entry.used_at = self._clock()
-        self._entries.move_to_end(key)
-        return entry.embedding
+    @contextlib.contextmanager
+    def pinned(self, key: CacheKey, user: object) -> Iterator[Lease | None]:
+        """An embedding that stays where it is for the length of a `with` block; None without one.
 
-    def put(self, key: CacheKey, embedding: ImageEmbedding) -> None:
-        """Keep an embedding, and let the oldest go until the budget holds."""
-        if key in self._entries:
-            self._remove(key)
-        if embedding.size_bytes <= self._limits.embedding_bytes:
-            self._entries[key] = _Entry(embedding, self._clock())
-            self._size_bytes += embedding.size_bytes
-        while self._size_bytes > self._limits.embedding_bytes:
-            self._evict(next(iter(self._entries)), "bytes")
+        Args:
+            key: of the embedding.
+            user: the request that asks; a second one protects the entry.
+        """
+        room = self._rooms.get(key[1])
+        with self._lock:
+            self._expire()
+            ref = None if room is None else room.table.pin(key, user, self._clock())
+        if room is None or ref is None:
+            yield None
+            return
+        self._telemetry.cache_requests.labels("hit", TIER, key[1]).inc()
+        try:
+            yield Lease(room.arena.read(ref.slot), ref)
+        finally:
+            with self._lock:
+                room.table.unpin(key)
+
+    def put(self, key: CacheKey, embedding: ImageEmbedding) -> bool:
+        """Copy an embedding into a slot; whether there was one for it."""
+        room = self._rooms.get(key[1])
+        if room is None:
+            return False
+        with self._lock:
+            self._expire()
+            if room.table.has(key, self._clock()):
+                return True
+            was_full = len(room.table) == room.table.num_slots
+            ref = room.table.put(key, self._clock())
+        if ref is None:
+            return False
+        if was_full:
+            self._telemetry.cache_evictions.labels("bytes").inc()
+        # Without the lock: nobody pins the entry before this thread, which alone writes, is done.
+        room.arena.write(ref.slot, embedding)
         self._report()
+        return True
 
-    def _has_expired(self, entry: _Entry) -> bool:
-        return self._clock() - entry.used_at >= self._limits.ttl_s
+    def is_current(self, model: str, ref: SlotRef) -> bool:
+        """Whether a slot still holds what it held when it was pinned."""
+        with self._lock:
+            return self._rooms[model].table.is_current(ref)
 
     def _expire(self) -> None:
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if not self._has_expired(entry):
-                break
-            self._evict(key, "ttl")
-        self._report()
-
-    def _evict(self, key: CacheKey, reason: str) -> None:
-        self._remove(key)
-        self._telemetry.cache_evictions.labels(reason).inc()
-
-    def _remove(self, key: CacheKey) -> None:
-        self._size_bytes -= self._entries.pop(key).embedding.size_bytes
+        gone = sum(room.table.expire(self._clock()) for room in self._distinct_rooms)
+        if gone:
+            self._telemetry.cache_evictions.labels("ttl").inc(gone)
+            self._report()
 
     def _report(self) -> None:
-        self._telemetry.cache_bytes.labels(_TIER).set(self._size_bytes)
+        self._telemetry.cache_bytes.labels(TIER).set(self.size_bytes)

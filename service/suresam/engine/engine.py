@@ -13,16 +13,41 @@ from numpy.typing import NDArray
 
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
-from suresam.engine.cache import EmbeddingCache
+from suresam.engine.cache import TIER, EmbeddingCache, Lease
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
+from suresam.errors import InferenceError
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import Backbone, ImageEmbedding
+from suresam.segmentation.backbone import Backbone, DecodeRow, ImageEmbedding
 from suresam.segmentation.prompts import prompt_row
+from suresam.telemetry import Telemetry
 
-LoadPixels = Callable[[], Awaitable[NDArray[np.uint8]]]
-"""Decodes the image when nobody has its embedding."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """An image to ask about.
+
+    Attributes:
+        key: of the image and its tenant.
+        load_pixels: decodes it, if nobody has its embedding.
+    """
+
+    key: str
+    load_pixels: Callable[[], Awaitable[NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What became of one prompt.
+
+    Attributes:
+        encoded: how its image was embedded; zeros where that was cached.
+        decoded: its prediction, or the error that is its own.
+    """
+
+    encoded: Done[ImageEmbedding | None]
+    decoded: Done[Prediction] | InferenceError
 
 
 @dataclass(slots=True)
@@ -30,9 +55,12 @@ class _SharedEncode:
     """One encode for all who wait for the same image."""
 
     deadline: float
-    task: "asyncio.Task[Done[ImageEmbedding]] | None" = None
+    task: "asyncio.Task[Done[ImageEmbedding | None]] | None" = None
     job: EncodeJob | None = None
     num_waiting: int = 0
+
+
+_CACHED: Done[ImageEmbedding | None] = Done(None, queue_ms=0.0, launch_ms=0.0, rows=1)
 
 
 class Engine:
@@ -43,15 +71,22 @@ class Engine:
         cache: of embeddings, shared by the models.
         worker: of the device that the model is on.
         pool: for resizing mask inputs, off the event loop.
+        telemetry: counts look-ups of embeddings.
     """
 
     def __init__(
-        self, backbone: Backbone, cache: EmbeddingCache, worker: Worker, pool: Executor
+        self,
+        backbone: Backbone,
+        cache: EmbeddingCache,
+        worker: Worker,
+        pool: Executor,
+        telemetry: Telemetry,
     ) -> None:
         self.backbone = backbone
         self._cache = cache
         self._worker = worker
         self._pool = pool
+        self._telemetry = telemetry
         self._encodes: dict[str, _SharedEncode] = {}
 
     def is_cached(self, image_key: str) -> bool:
@@ -66,28 +101,65 @@ class Engine:
             rows[ENCODE, name] = 1
         return +rows
 
-    async def embedding(
-        self, image_key: str, load_pixels: LoadPixels, caller: Caller, turn: int = 0
-    ) -> Done[ImageEmbedding]:
-        """The image's embedding: cached, being made for somebody else, or made now.
+    async def answer(
+        self,
+        prompt: Prompt,
+        image: Image,
+        wanted: Wanted,
+        caller: Caller,
+        turn: int = 0,
+        watch: "Callable[[Future[Any]], None] | None" = None,
+    ) -> Answered:
+        """Answer one prompt, decoded together with whoever waits.
+
+        Args:
+            prompt: in pixels of the image.
+            image: on which.
+            wanted: of the answer.
+            caller: for whom.
+            turn: the prompt's place among those of its request.
+            watch: is given the device's reply as soon as the prompt is queued.
+
+        Raises:
+            ServiceError: the image cannot be read or embedded, or the worker died.
+        """
+        encoded = _CACHED
+        while True:
+            with self._cache.pinned((image.key, self.backbone.name), caller) as lease:
+                if lease is not None:
+                    row = await self._row(prompt, wanted, lease.embedding)
+                    decoded = await self._decode(row, wanted, caller, turn, watch, lease)
+                    return Answered(encoded, decoded)
+            encoded = await self.embed(image, caller)
+            if encoded.value is not None:  # the cache has no slot for it
+                row = await self._row(prompt, wanted, encoded.value)
+                decoded = await self._decode(row, wanted, caller, turn, watch)
+                return Answered(encoded, decoded)
+
+    async def embed(
+        self, image: Image, caller: Caller, turn: int = 0
+    ) -> Done[ImageEmbedding | None]:
+        """See to it that an image is in the cache: it is, or somebody makes it, or we do.
 
         An encode that many wait for has the latest of their deadlines, and is cancelled when the
         last of them leaves.
 
         Args:
-            image_key: of the image and its tenant.
-            load_pixels: called if it has to be made.
+            image: which.
             caller: for whom.
             turn: the image's place among those of its request.
+
+        Returns:
+            What it took; the value is None when it is in the cache now, and the embedding itself
+            where the cache has no slot for it.
         """
-        cached = self._cache.get((image_key, self.backbone.name))
-        if cached is not None:
-            return Done(cached, queue_ms=0.0, launch_ms=0.0, rows=1)
-        shared = self._encodes.get(image_key)
+        if self.is_cached(image.key):
+            return _CACHED
+        shared = self._encodes.get(image.key)
+        self._count_lookup("miss" if shared is None else "shared")
         if shared is None:
-            shared = self._encodes[image_key] = _SharedEncode(caller.deadline)
-            work = self._encode(shared, image_key, load_pixels, caller, turn)
-            shared.task = asyncio.create_task(work)
+            shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
+            shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
         assert shared.task is not None, "it is made together with its task"
         self._wait_until(shared, caller.deadline)
         shared.num_waiting += 1
@@ -97,56 +169,49 @@ class Engine:
             shared.num_waiting -= 1
             if shared.num_waiting == 0:
                 shared.task.cancel()
-                self._encodes.pop(image_key, None)
+                self._encodes.pop(image.key, None)
 
-    async def decode(
-        self,
-        prompt: Prompt,
-        embedding: ImageEmbedding,
-        wanted: Wanted,
-        caller: Caller,
-        turn: int = 0,
-        watch: "Callable[[Future[Any]], None] | None" = None,
-    ) -> Done[Prediction]:
-        """Decode one prompt, batched with whoever waits.
-
-        Args:
-            prompt: in pixels of the image.
-            embedding: of the image.
-            wanted: of the answer.
-            caller: for whom.
-            turn: the prompt's place among those of its request.
-            watch: is given the device's reply as soon as the prompt is queued.
-        """
+    async def _row(self, prompt: Prompt, wanted: Wanted, embedding: ImageEmbedding) -> DecodeRow:
         prepare = partial(prompt_row, prompt, wanted.size, embedding, self.backbone)
         if prompt.mask_input is None:
-            row = prepare()
-        else:
-            row = await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
-        job = DecodeJob(self.backbone.name, row, wanted, caller.tenant, caller.deadline, turn)
+            return prepare()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
+
+    async def _decode(
+        self,
+        row: DecodeRow,
+        wanted: Wanted,
+        caller: Caller,
+        turn: int,
+        watch: "Callable[[Future[Any]], None] | None",
+        lease: Lease | None = None,
+    ) -> Done[Prediction] | InferenceError:
+        name = self.backbone.name
+        ref = None if lease is None else lease.ref
+        job = DecodeJob(name, row, wanted, caller.tenant, caller.deadline, turn, ref)
         self._worker.submit(job)
         if watch is not None:
             watch(job.reply)
-        return await asyncio.wrap_future(job.reply)
+        try:
+            return await asyncio.wrap_future(job.reply)
+        except InferenceError as error:
+            return error
 
     async def _encode(
-        self,
-        shared: _SharedEncode,
-        image_key: str,
-        load_pixels: LoadPixels,
-        caller: Caller,
-        turn: int,
-    ) -> Done[ImageEmbedding]:
-        pixels = await load_pixels()
+        self, shared: _SharedEncode, image: Image, caller: Caller, turn: int
+    ) -> Done[ImageEmbedding | None]:
+        pixels = await image.load_pixels()
         name = self.backbone.name
-        shared.job = job = EncodeJob(name, pixels, caller.tenant, shared.deadline, turn)
+        job = EncodeJob(name, pixels, image.key, caller.tenant, shared.deadline, turn)
+        shared.job = job
         self._worker.submit(job)
-        done = await asyncio.wrap_future(job.reply)
-        self._cache.put((image_key, name), done.value)
-        return done
+        return await asyncio.wrap_future(job.reply)
 
     def _wait_until(self, shared: _SharedEncode, deadline: float) -> None:
         if deadline > shared.deadline:
             shared.deadline = deadline
             if shared.job is not None:
                 self._worker.postpone(shared.job, deadline)
+
+    def _count_lookup(self, result: str) -> None:
+        self._telemetry.cache_requests.labels(result, TIER, self.backbone.name).inc()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain import Prediction
+from suresam.engine.slots import SlotRef
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
 
@@ -58,14 +59,19 @@ class Caller:
 
 @dataclass(slots=True, eq=False)
 class EncodeJob:
-    """An image to embed: RGB uint8 (H, W, 3); the other attributes are those of `Waiting`."""
+    """An image to embed: RGB uint8 (H, W, 3), and the key to keep it under.
+
+    The result is None when the cache keeps the embedding, which otherwise it is itself. The other
+    attributes are those of `Waiting`.
+    """
 
     model: str
     image: NDArray[np.uint8]
+    image_key: str
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
-    reply: "Future[Done[ImageEmbedding]]" = field(default_factory=Future)
+    reply: "Future[Done[ImageEmbedding | None]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "encode"
 
@@ -77,7 +83,15 @@ class EncodeJob:
 
 @dataclass(slots=True, eq=False)
 class DecodeJob:
-    """A prompt to decode; the other attributes are those of `Waiting`."""
+    """A prompt to decode.
+
+    Attributes:
+        row: it, on its embedding.
+        wanted: of the answer.
+        ref: the slot that the embedding stands in, or None where it has none.
+
+    The others are those of `Waiting`.
+    """
 
     model: str
     row: DecodeRow
@@ -85,6 +99,7 @@ class DecodeJob:
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
+    ref: SlotRef | None = None
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from suresam.domain import (
+    ImageSize,
     ModelInfo,
     Prediction,
     Prompt,
@@ -21,7 +22,7 @@ from suresam.engine.backlog import Backlog
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
-from suresam.engine.engine import Engine
+from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.scheduler import BatchLimits
 from suresam.engine.sessions import SessionStore, StoredImage
@@ -30,13 +31,13 @@ from suresam.engine.uploads import Uploads
 from suresam.engine.worker import Worker
 from suresam.errors import (
     DeadlineExceeded,
-    InferenceError,
     NotReady,
+    ServiceError,
     Superseded,
     UnknownModel,
 )
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import Backbone, ImageEmbedding
+from suresam.segmentation.backbone import Backbone
 from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
 from suresam.uncertainty.member_heads import MemberHeads
@@ -98,10 +99,10 @@ class LocalEngine:
         self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
         heads = {n: m.heads for n, m in self._members.items() if m.heads is not None}
-        self._worker = Worker(backbones, heads, limits.batches, self._costs, telemetry)
         cache = EmbeddingCache(limits.cache, clock, telemetry)
+        self._worker = Worker(backbones, heads, limits.batches, self._costs, cache, telemetry)
         self._engines = {
-            name: Engine(backbone, cache, self._worker, pool)
+            name: Engine(backbone, cache, self._worker, pool, telemetry)
             for name, backbone in backbones.items()
         }
         backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
@@ -183,24 +184,27 @@ class LocalEngine:
         check_inside(call.prompts, image.size)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = self._uploads.pixels(image.data)
+        question = _Question(engine, call, caller, Image(image.key, pixels), image.size)
         rows = engine.rows(image.key, len(call.prompts))
         with self._admission.work(rows, caller.remaining_ms):
-            encoding = asyncio.create_task(engine.embedding(image.key, pixels, caller))
-            question = _Question(call, caller, engine, image, encoding)
-            try:
-                answers = await _all(
-                    self._answer(question, prompt, turn) for turn, prompt in enumerate(call.prompts)
-                )
-            finally:
-                encoding.cancel()
+            answers = await _all(
+                self._answer(question, prompt, turn) for turn, prompt in enumerate(call.prompts)
+            )
         _raise_if_superseded(answers)
-        encoded = encoding.result()
-        decodes = [answer for answer in answers if isinstance(answer, Done)]
-        spent_ms = [a.spent_ms if isinstance(a, Done) else 0.0 for a in answers]
+        answered = [answer for answer in answers if isinstance(answer, Answered)]
+        encoded = max((a.encoded for a in answered), key=lambda done: done.launch_ms)
+        results = [_result(answer) for answer in answers]
+        decodes = [result for result in results if isinstance(result, Done)]
+        spent_ms = [done.spent_ms if isinstance(done, Done) else 0.0 for done in results]
         spent_ms[0] += encoded.spent_ms
         return SegmentReply(
             size=image.size,
-            predictions=tuple(a.value if isinstance(a, Done) else a for a in answers),
+            predictions=tuple(
+                result.value
+                if isinstance(result, Done)
+                else ResultError(result.code, result.message)
+                for result in results
+            ),
             warnings=image.public.warnings,
             timings_ms=Timings(
                 decode_image=header_ms + pixels.spent_ms,
@@ -220,25 +224,23 @@ class LocalEngine:
 
     async def _answer(
         self, question: "_Question", prompt: Prompt, turn: int
-    ) -> Done[Prediction] | ResultError:
-        """One prompt's answer, or the error that is its own; the others have their masks."""
+    ) -> Answered | Superseded:
+        """What becomes of one prompt."""
         call = question.call
-        try:
-            if prompt.prompt_id is None or call.session_id is None:
-                return await question.decode(prompt, turn)
-            key = (call.tenant, call.session_id, question.image.public.image_id, prompt.prompt_id)
-            with self._clicks.newest(key) as click:
-                return await click.unless_superseded(question.decode(prompt, turn, click.watch))
-        except (InferenceError, Superseded) as error:
-            if question.encoding.done() and question.encoding.exception() is error:
-                raise  # nobody has masks
-            return ResultError(error.code, error.message)
+        if prompt.prompt_id is None or call.session_id is None:
+            return await question.ask(prompt, turn)
+        key = (call.tenant, call.session_id, question.image.key, prompt.prompt_id)
+        with self._clicks.newest(key) as click:
+            try:
+                return await click.unless_superseded(question.ask(prompt, turn, click.watch))
+            except Superseded as error:
+                return error
 
     async def _take_in(self, caller: Caller, model: str, data: bytes, turn: int = 0) -> StoredImage:
         engine = self._engine(model)
         image = await self._uploads.open(caller.tenant, data)
         with self._admission.work(engine.rows(image.key, 0), caller.remaining_ms):
-            await engine.embedding(image.key, self._uploads.pixels(data), caller, turn)
+            await engine.embed(Image(image.key, self._uploads.pixels(data)), caller, turn)
         return image
 
     def _engine(self, model: str) -> Engine:
@@ -276,19 +278,18 @@ class LocalEngine:
 class _Question:
     """A call, and what all of its prompts share."""
 
+    engine: Engine
     call: SegmentCall
     caller: Caller
-    engine: Engine
-    image: StoredImage
-    encoding: "asyncio.Task[Done[ImageEmbedding]]"
+    image: Image
+    size: ImageSize
 
-    async def decode(
+    async def ask(
         self, prompt: Prompt, turn: int, watch: Callable[[Future[Any]], None] | None = None
-    ) -> Done[Prediction]:
-        encoded = await asyncio.shield(self.encoding)
+    ) -> Answered:
         call = self.call
         wanted = Wanted(
-            self.image.size,
+            self.size,
             multimask=call.multimask,
             masks=call.masks,
             low_res_logits=call.low_res_logits,
@@ -296,18 +297,22 @@ class _Question:
             entropy=call.entropy,
             heads=call.heads,
         )
-        return await self.engine.decode(prompt, encoded.value, wanted, self.caller, turn, watch)
+        return await self.engine.answer(prompt, self.image, wanted, self.caller, turn, watch)
 
 
 def _caller(tenant: str, remaining_ms: float) -> Caller:
     return Caller(tenant, time.monotonic() + remaining_ms / 1000)
 
 
-def _raise_if_superseded(answers: Sequence[object]) -> None:
+def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     """A request of which nothing is wanted any more is an error as a whole."""
-    errors = [answer for answer in answers if isinstance(answer, ResultError)]
-    if len(errors) == len(answers) and all(error.code == Superseded.code for error in errors):
-        raise Superseded(errors[0].message)
+    errors = [answer for answer in answers if isinstance(answer, Superseded)]
+    if len(errors) == len(answers):
+        raise errors[0]
+
+
+def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
+    return answer.decoded if isinstance(answer, Answered) else answer
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -13,7 +13,7 @@ from suresam.domain import ImageSize, Point, Prompt
 from suresam.engine.costs import CostTable
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.prediction import Wanted, predict
-from suresam.segmentation.backbone import Backbone
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.segmentation.prompts import prompt_row
 from suresam.uncertainty.member_heads import MemberHeads
 
@@ -30,7 +30,7 @@ MaxRows = Callable[[str, str], int]
 
 def warm_up(
     backbone: Backbone, heads: MemberHeads | None, costs: CostTable, max_rows: MaxRows
-) -> None:
+) -> ImageEmbedding:
     """Run a model with one row and with as many as a launch may have, and note what that takes.
 
     Args:
@@ -38,6 +38,9 @@ def warm_up(
         heads: its heads, or None.
         costs: where to note it.
         max_rows: of a launch; asked when one row's cost is known, from which it may follow.
+
+    Returns:
+        An embedding, as the model makes them.
     """
     values = np.linspace(0, 255, _SIZE.height * _SIZE.width * 3)
     image = values.astype(np.uint8).reshape(_SIZE.height, _SIZE.width, 3)
@@ -61,6 +64,7 @@ def warm_up(
                 continue  # the worker splits such launches
             costs.record(stage, backbone.name, rows, launch_ms)
             logger.info("%s: %s of %d rows: %.1f ms", backbone.name, stage, rows, launch_ms)
+    return embedding
 
 
 def _sizes(max_rows: Callable[[], int]) -> Iterator[int]:

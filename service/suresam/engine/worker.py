@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
 from suresam.engine.row_caps import RowCaps
@@ -23,7 +24,7 @@ from suresam.errors import (
     WorkerFailed,
 )
 from suresam.prediction import predict
-from suresam.segmentation.backbone import Backbone
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.telemetry import Telemetry
 from suresam.uncertainty.member_heads import MemberHeads
 
@@ -47,11 +48,13 @@ class Worker:
         heads: Mapping[str, MemberHeads],
         limits: BatchLimits,
         costs: CostTable,
+        cache: EmbeddingCache,
         telemetry: Telemetry,
     ) -> None:
         self._backbones = backbones
         self._heads = heads
         self._costs = costs
+        self._cache = cache
         self._telemetry = telemetry
         self._row_caps = RowCaps(time.monotonic)
         self._scheduler: Scheduler[Job] = Scheduler(limits, self._launch_ms, self._row_caps)
@@ -114,8 +117,14 @@ class Worker:
     def _main(self) -> None:
         try:
             if not self._is_warm:
-                for name, backbone in self._backbones.items():
-                    warm_up(backbone, self._heads.get(name), self._costs, self._scheduler.max_rows)
+                self._cache.allocate(
+                    {
+                        name: warm_up(
+                            backbone, self._heads.get(name), self._costs, self._scheduler.max_rows
+                        )
+                        for name, backbone in self._backbones.items()
+                    }
+                )
                 self._is_warm = True
             self._telemetry.engine_up.set(1)
             self._loop()
@@ -189,10 +198,22 @@ class Worker:
         first = batch[0]
         backbone = self._backbones[first.model]
         if isinstance(first, EncodeJob):
-            return backbone.encode([job.image for job in batch if isinstance(job, EncodeJob)])
+            return self._encode(backbone, [job for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]
+        for job in decodes:
+            assert job.ref is None or self._cache.is_current(job.model, job.ref), "it is pinned"
         rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
         return predict(backbone, rows, wanted, self._heads.get(first.model))
+
+    def _encode(
+        self, backbone: Backbone, batch: Sequence[EncodeJob]
+    ) -> list[ImageEmbedding | None]:
+        embeddings = backbone.encode([job.image for job in batch])
+        keys = [(job.image_key, job.model) for job in batch]
+        return [
+            None if self._cache.put(key, embedding) else embedding
+            for key, embedding in zip(keys, embeddings, strict=True)
+        ]
 
     def _drop_if_cancelled(self, job: Job, reply: "Future[Any]") -> None:
         """A job whose caller left goes at once, with the pixels that it holds."""

@@ -114,7 +114,10 @@ class Backbone(Protocol):
         """How the checkpoint was taught to read boxes."""
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
-        """Embed images of any sizes, each RGB uint8 (H, W, 3), in one forward."""
+        """Embed images of any sizes, each RGB uint8 (H, W, 3), in one forward.
+
+        The embeddings may share memory: who keeps one of several for long copies it.
+        """
 
     def decode(self, rows: Sequence[DecodeRow]) -> Decoded:
         """Decode rows of equal `shape`, on any images, in one forward."""

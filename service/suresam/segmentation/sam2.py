@@ -63,11 +63,7 @@ class Sam2Backbone:
         pixels = normalise_images(images, self.input_size, self._device)
         with self._autocast():
             image_embed, fine, middle = self._model.forward_image(pixels)
-        # Rows are cloned: a view would keep the whole batch alive in the cache.
-        return [
-            ImageEmbedding(image_embed[i].clone(), (fine[i].clone(), middle[i].clone()))
-            for i in range(len(images))
-        ]
+        return [ImageEmbedding(image_embed[i], (fine[i], middle[i])) for i in range(len(images))]
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[DecodeRow]) -> Decoded:
@@ -85,13 +81,13 @@ class Sam2Backbone:
                 points=(points, labels), boxes=None, masks=masks
             )
             logits, predicted_iou, mask_tokens, object_score = decoder.predict_masks(
-                image_embeddings=torch.stack([r.embedding.image_embed for r in rows]),
+                image_embeddings=_gather([row.embedding.image_embed for row in rows]),
                 image_pe=self._dense_pe,
                 sparse_prompt_embeddings=sparse,
                 dense_prompt_embeddings=dense,
                 repeat_image=False,
                 high_res_features=[
-                    torch.stack([r.embedding.high_res_feats[level] for r in rows])
+                    _gather([row.embedding.high_res_feats[level] for row in rows])
                     for level in range(2)
                 ],
             )
@@ -107,6 +103,14 @@ class Sam2Backbone:
         return torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda"
         )
+
+
+def _gather(tensors: Sequence[Tensor]) -> Tensor:
+    """(B, ...) of rows wherever they stand, in one copy; rows of one image are not copied."""
+    first = tensors[0]
+    if all(tensor.data_ptr() == first.data_ptr() for tensor in tensors):
+        return first.expand(len(tensors), *first.shape)
+    return torch.stack(list(tensors))
 
 
 def _iou_row(decoder: nn.Module) -> int:

@@ -1,18 +1,18 @@
 import asyncio
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import torch
 
 from suresam.domain import ImageSize, Prompt
+from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.job import DecodeJob, EncodeJob
 from suresam.engine.scheduler import BatchLimits
 from suresam.engine.worker import Worker
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import ImageEmbedding
 from suresam.segmentation.fake import FakeBackbone
 from suresam.segmentation.prompts import prompt_row
 from suresam.telemetry import Telemetry
@@ -57,20 +57,16 @@ def count(telemetry):
 
 
 @pytest.fixture
-def embedding_of():
-    """An embedding of so many bytes (at least 8)."""
-
-    def make(size_bytes):
-        filler = torch.zeros(size_bytes - 8, dtype=torch.uint8)
-        return ImageEmbedding(filler, (torch.zeros(1), torch.zeros(1)))
-
-    return make
+def cache(clock, telemetry):
+    return EmbeddingCache(CacheLimits(embedding_bytes=2**20), clock, telemetry)
 
 
 @pytest.fixture
 def encode_job():
+    keys = itertools.count()
+
     def make(red=1, model="fake-small"):
-        return EncodeJob(model, np.full((8, 8, 3), red, np.uint8))
+        return EncodeJob(model, np.full((8, 8, 3), red, np.uint8), f"image-{next(keys)}")
 
     return make
 
@@ -87,19 +83,18 @@ def decode_job():
 
 
 @pytest.fixture
-def start_worker(telemetry):
+def start_worker(telemetry, cache):
     """Starts a warm worker round fake devices and stops it in the end."""
     started = []
 
-    def start(*backbones, limits=None):
-        worker = Worker(
-            {b.name: b for b in backbones}, {}, limits or BatchLimits(), CostTable(), telemetry
-        )
+    def start(*backbones, limits=None, cache=cache):
+        by_name = {b.name: b for b in backbones}
+        worker = Worker(by_name, {}, limits or BatchLimits(), CostTable(), cache, telemetry)
         started.append((worker, backbones))
         worker.start()
         warm_up = worker._thread
         # A job that passes through says that warming up is over.
-        probe = EncodeJob(backbones[0].name, np.zeros((8, 8, 3), np.uint8))
+        probe = EncodeJob(backbones[0].name, np.zeros((8, 8, 3), np.uint8), "probe")
         worker.submit(probe)
         probe.reply.result(timeout=30)
         assert worker._thread is warm_up

@@ -6,7 +6,7 @@ import pytest
 
 from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
-from suresam.engine.engine import Engine
+from suresam.engine.engine import Engine, Image
 from suresam.engine.job import Caller
 from suresam.errors import InvalidImage
 from suresam.prediction import Wanted
@@ -22,14 +22,21 @@ def backbone():
     return FakeBackbone()
 
 
-@pytest.fixture
-def cache(clock, telemetry):
-    return EmbeddingCache(CacheLimits(), clock, telemetry)
+CLICK = Prompt(points=[(4, 4)])
 
 
 @pytest.fixture
-def engine(start_worker, backbone, cache, pool):
-    return Engine(backbone, cache, start_worker(backbone), pool)
+def engine(start_worker, backbone, cache, pool, telemetry):
+    return Engine(backbone, cache, start_worker(backbone), pool, telemetry)
+
+
+def image(key, load=None):
+    return Image(key, load or Loader())
+
+
+def red_of(answered):
+    """What the fake device saw of the image."""
+    return round(1000 * (answered.decoded.value.predicted_iou[1] - 0.7))
 
 
 class Loader:
@@ -46,47 +53,53 @@ class Loader:
         return self.pixels
 
 
-async def test_an_image_is_encoded_once_and_then_cached(engine, backbone):
+async def test_an_image_is_encoded_once_and_then_cached(engine, backbone, count):
     load = Loader()
     assert not engine.is_cached("k")
-    first = await engine.embedding("k", load, CALLER)
-    second = await engine.embedding("k", load, CALLER)
+    first = await engine.embed(image("k", load), CALLER)
+    second = await engine.embed(image("k", load), CALLER)
     assert engine.is_cached("k")
-    assert second.value is first.value
+    assert first.value is None
+    assert first.queue_ms > 0
     assert (second.spent_ms, second.queue_ms) == (0.0, 0.0)
     assert load.calls == 1
     assert backbone.launches == [("encode", 1)]
+    labels = {"tier": "device", "model": "fake-small"}
+    assert count("cache_requests_total", result="miss", **labels) == 1
+    await engine.answer(CLICK, image("k", load), Wanted(SIZE), CALLER)
+    assert count("cache_requests_total", result="hit", **labels) == 1
 
 
-async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn):
+async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn, count):
     backbone.gate.clear()
     load = Loader()
-    waiters = [asyncio.create_task(engine.embedding("k", load, CALLER)) for _ in range(5)]
+    waiters = [asyncio.create_task(engine.embed(image("k", load), CALLER)) for _ in range(5)]
     await turn(lambda: load.calls)
     backbone.gate.set()
     done = await asyncio.gather(*waiters)
-    assert len({id(d.value) for d in done}) == 1
+    assert len({id(d) for d in done}) == 1
     assert load.calls == 1
     assert backbone.launches == [("encode", 1)]
     assert engine._encodes == {}
+    labels = {"tier": "device", "model": "fake-small"}
+    assert count("cache_requests_total", result="miss", **labels) == 1
+    assert count("cache_requests_total", result="shared", **labels) == 4
 
 
-async def test_other_images_are_encoded_beside_it(engine, backbone):
-    done = await asyncio.gather(
-        engine.embedding("a", Loader(PIXELS), CALLER),
-        engine.embedding("b", Loader(PIXELS + 1), CALLER),
+async def test_prompts_on_other_images_get_their_own(engine):
+    images = [image("a", Loader(PIXELS)), image("b", Loader(PIXELS + 1))]
+    answers = await asyncio.gather(
+        *(engine.answer(CLICK, one, Wanted(SIZE), CALLER) for one in images)
     )
-    assert [d.value.image_embed.item() for d in done] == [5, 6]
+    assert list(map(red_of, answers)) == [5, 6]
 
 
 async def waiting_encode(engine, backbone, turn, num_waiters):
     """Waiters for one image, queued behind another one that the device holds."""
     backbone.gate.clear()
-    front = asyncio.create_task(engine.embedding("front", Loader(), CALLER))
+    front = asyncio.create_task(engine.embed(image("front"), CALLER))
     await turn(lambda: engine._worker._held)
-    waiters = [
-        asyncio.create_task(engine.embedding("k", Loader(), CALLER)) for _ in range(num_waiters)
-    ]
+    waiters = [asyncio.create_task(engine.embed(image("k"), CALLER)) for _ in range(num_waiters)]
     await turn(lambda: engine._worker._scheduler.waiting())
     return front, waiters
 
@@ -96,7 +109,7 @@ async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbo
     leaving.cancel()
     await turn(leaving.done)
     backbone.gate.set()
-    assert (await staying).value.image_embed.item() == 5
+    assert (await staying).rows == 1
     assert leaving.cancelled()
     await front
     assert backbone.launches == [("encode", 1), ("encode", 1)]
@@ -117,12 +130,12 @@ async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, co
 
 async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backbone, turn):
     backbone.gate.clear()
-    front = asyncio.create_task(engine.embedding("front", Loader(), CALLER))
+    front = asyncio.create_task(engine.embed(image("front"), CALLER))
     await turn(lambda: engine._worker._held)
     waiters = []
     for deadline in (2e9, 3e9, 1e9):
         caller = Caller("t", deadline)
-        waiters.append(asyncio.create_task(engine.embedding("k", Loader(), caller)))
+        waiters.append(asyncio.create_task(engine.embed(image("k"), caller)))
         await turn(lambda: engine._worker._scheduler.waiting()["encode", "fake-small"])
         await asyncio.sleep(0)
     assert engine._encodes["k"].job.deadline == 3e9
@@ -137,7 +150,7 @@ async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_mak
     decodes = {("decode", "fake-small"): 3}
     assert engine.rows("k", 3) == {**decodes, ("encode", "fake-small"): 1}
     backbone.gate.clear()
-    encoding = asyncio.create_task(engine.embedding("k", Loader(), CALLER))
+    encoding = asyncio.create_task(engine.embed(image("k"), CALLER))
     await turn(lambda: engine._worker._held)
     assert engine.rows("k", 3) == decodes
     backbone.gate.set()
@@ -149,10 +162,10 @@ async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_mak
 async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, turn):
     front, [waiter] = await waiting_encode(engine, backbone, turn, 1)
     waiter.cancel()
-    newcomer = asyncio.create_task(engine.embedding("k", Loader(), CALLER))
+    newcomer = asyncio.create_task(engine.embed(image("k"), CALLER))
     await turn(waiter.done)
     backbone.gate.set()
-    assert (await newcomer).value.image_embed.item() == 5
+    assert (await newcomer).rows == 1
     await front
     assert engine.is_cached("k")
     assert engine._encodes == {}
@@ -161,40 +174,68 @@ async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, t
 async def test_a_damaged_image_is_the_error_of_all_who_wait_and_is_tried_again(engine):
     load = Loader(InvalidImage("damaged"))
     answers = await asyncio.gather(
-        *(engine.embedding("k", load, CALLER) for _ in range(3)), return_exceptions=True
+        *(engine.embed(image("k", load), CALLER) for _ in range(3)), return_exceptions=True
     )
     assert all(isinstance(a, InvalidImage) for a in answers)
     assert load.calls == 1
     assert engine._encodes == {}
-    assert (await engine.embedding("k", Loader(), CALLER)).rows == 1
+    assert (await engine.embed(image("k"), CALLER)).rows == 1
 
 
-async def test_an_embedding_that_the_cache_cannot_keep_is_still_answered(
+async def test_an_image_that_the_cache_cannot_keep_is_still_answered(
     start_worker, backbone, clock, telemetry, pool
 ):
-    cache = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
-    engine = Engine(backbone, cache, start_worker(backbone), pool)
-    assert (await engine.embedding("k", Loader(), CALLER)).value.image_embed.item() == 5
+    none = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
+    engine = Engine(backbone, none, start_worker(backbone, cache=none), pool, telemetry)
+    for _ in range(2):
+        assert red_of(await engine.answer(CLICK, image("k"), Wanted(SIZE), CALLER)) == 5
     assert not engine.is_cached("k")
+    assert backbone.launches.count(("encode", 1)) == 2
 
 
-async def test_a_prompt_is_decoded_on_its_embedding(engine):
-    encoded = await engine.embedding("k", Loader(), CALLER)
-    prompt = Prompt(points=[(4, 4)])
-    done = await engine.decode(prompt, encoded.value, Wanted(SIZE), CALLER)
-    assert done.value.size == SIZE
-    assert done.value.predicted_iou[1] == pytest.approx(0.705)
+async def test_an_image_that_was_driven_out_is_encoded_again(
+    start_worker, backbone, clock, telemetry, pool
+):
+    one = EmbeddingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
+    engine = Engine(backbone, one, start_worker(backbone, cache=one), pool, telemetry)
+    for red in (5, 6, 5):
+        answered = await engine.answer(
+            CLICK, image(f"image-{red}", Loader(PIXELS - 5 + red)), Wanted(SIZE), CALLER
+        )
+        assert red_of(answered) == red
+    assert backbone.launches.count(("encode", 1)) == 3
 
 
-async def test_a_prompt_whose_caller_left_is_not_decoded(engine, backbone, turn):
-    encoded = await engine.embedding("seen", Loader(), CALLER)
+async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
+    start_worker, backbone, clock, telemetry, pool, turn
+):
+    """One slot only: uploads go without one as long as a click waits on it."""
+    one = EmbeddingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
+    engine = Engine(backbone, one, start_worker(backbone, cache=one), pool, telemetry)
+    await engine.embed(image("seen"), CALLER)
+    backbone.gate.clear()
+    front = asyncio.create_task(engine.embed(image("front", Loader(PIXELS + 1)), CALLER))
+    await turn(lambda: engine._worker._held)
+    click = asyncio.create_task(engine.answer(CLICK, image("seen"), Wanted(SIZE), CALLER))
+    await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"])
+    assert one.num_pins == 1
+    backbone.gate.set()
+    assert red_of(await click) == 5
+    assert (await front).value is not None
+    assert one.num_pins == 0
+
+
+async def test_a_prompt_whose_caller_left_is_not_decoded_and_pins_nothing(
+    engine, backbone, turn, cache
+):
+    await engine.embed(image("seen"), CALLER)
     front, _ = await waiting_encode(engine, backbone, turn, 1)
-    prompt = Prompt(points=[(4, 4)])
-    click = asyncio.create_task(engine.decode(prompt, encoded.value, Wanted(SIZE), CALLER))
+    click = asyncio.create_task(engine.answer(CLICK, image("seen"), Wanted(SIZE), CALLER))
     waiting = engine._worker._scheduler.waiting
     await turn(lambda: waiting()["decode", "fake-small"])
     click.cancel()
     await turn(click.done)
+    assert cache.num_pins == 0
     backbone.gate.set()
     await front
     assert ("decode", 1) not in backbone.launches

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from suresam.domain import Prediction
+from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.scheduler import BatchLimits
 from suresam.engine.worker import Worker
@@ -72,16 +73,47 @@ def test_one_more_than_a_batch_holds_makes_a_second_launch(
     assert [job.reply.result(WAIT_S).rows for job in jobs] == [2, 2, 1]
 
 
-def test_an_encode_gives_each_caller_its_embedding(start_worker, backbone, hold, encode_job):
+def test_an_encode_puts_each_embedding_into_the_cache(
+    start_worker, backbone, hold, encode_job, cache
+):
     worker = start_worker(backbone)
     hold(worker, backbone)
     jobs = [encode_job(red) for red in (5, 6)]
     for job in jobs:
         worker.submit(job)
     backbone.gate.set()
-    embeddings = [job.reply.result(WAIT_S).value for job in jobs]
-    assert all(isinstance(e, ImageEmbedding) for e in embeddings)
-    assert [e.image_embed.item() for e in embeddings] == [5, 6]
+    assert [job.reply.result(WAIT_S).value for job in jobs] == [None, None]
+    for job, red in zip(jobs, (5, 6), strict=True):
+        with cache.pinned((job.image_key, "fake-small"), "somebody") as lease:
+            assert lease.embedding.image_embed.item() == red
+
+
+def test_an_embedding_that_finds_no_slot_is_handed_over(
+    start_worker, backbone, encode_job, clock, telemetry
+):
+    none = EmbeddingCache(CacheLimits(embedding_bytes=0), clock, telemetry)
+    job = encode_job(5)
+    start_worker(backbone, cache=none).submit(job)
+    embedding = job.reply.result(WAIT_S).value
+    assert isinstance(embedding, ImageEmbedding)
+    assert embedding.image_embed.item() == 5
+
+
+def test_a_row_whose_slot_holds_another_image_by_now_is_never_decoded(
+    start_worker, backbone, decode_job, clock, telemetry
+):
+    """Pins prevent it; if they should fail, nobody gets a mask of somebody else's image."""
+    cache = EmbeddingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
+    worker = start_worker(backbone, cache=cache)
+    [embedding] = backbone.encode([np.zeros((1, 1, 3), np.uint8)])
+    cache.put(("a", "fake-small"), embedding)
+    with cache.pinned(("a", "fake-small"), "somebody") as lease:
+        pass
+    cache.put(("b", "fake-small"), embedding)
+    job = decode_job()
+    job.ref = lease.ref
+    worker.submit(job)
+    assert isinstance(job.reply.exception(WAIT_S), InferenceError)
 
 
 def test_a_poisoned_row_fails_alone(start_worker, backbone, hold, decode_job):
@@ -317,8 +349,10 @@ def test_warming_up_measures_every_model(start_worker, count):
     assert count("engine_up") == 1
 
 
-def test_a_worker_that_was_not_started_is_not_ready_and_stops(telemetry, backbone, decode_job):
-    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), telemetry)
+def test_a_worker_that_was_not_started_is_not_ready_and_stops(
+    telemetry, backbone, decode_job, cache
+):
+    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), cache, telemetry)
     assert not worker.is_ready()
     job = decode_job()
     worker.submit(job)
@@ -333,9 +367,9 @@ class ColdBackbone(FakeBackbone):
         raise RuntimeError("no such device")
 
 
-def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count):
+def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count, cache):
     backbone = ColdBackbone()
-    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), telemetry)
+    worker = Worker({backbone.name: backbone}, {}, BatchLimits(), CostTable(), cache, telemetry)
     worker.start()
     worker._thread.join(WAIT_S)
     assert not worker.is_alive()
@@ -344,7 +378,7 @@ def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count):
     worker.stop()
 
 
-def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_job):
+def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_job, cache):
     worker = start_worker(backbone)
     jobs = [encode_job(red) for red in range(60)]
 
@@ -355,7 +389,9 @@ def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_j
     threads = [threading.Thread(target=submit, args=(jobs[i::4],)) for i in range(4)]
     for thread in threads:
         thread.start()
-    reds = [job.reply.result(WAIT_S).value.image_embed.item() for job in jobs]
     for thread in threads:
         thread.join(WAIT_S)
-    assert reds == list(np.arange(60.0))
+    for red, job in enumerate(jobs):
+        assert job.reply.result(WAIT_S).value is None
+        with cache.pinned((job.image_key, "fake-small"), "somebody") as lease:
+            assert lease.embedding.image_embed.item() == red

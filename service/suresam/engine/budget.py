@@ -1,0 +1,36 @@
+"""Memory for cached embeddings where nobody said how much: a part of what is free."""
+
+from pathlib import Path
+
+import torch
+
+_SHARE_OF_DEVICE = 0.5
+_SHARE_OF_HOST = 0.25
+_MOST_OF_HOST = 2 * 2**30
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def default_cache_bytes(device: str) -> int:
+    """Half of what is free on a CUDA device; on a CPU a quarter of what is free, at most 2 GiB.
+
+    To be asked when the models are loaded and warm. Not yet run on a GPU.
+    """
+    if device.startswith("cuda"):
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        return int(_SHARE_OF_DEVICE * free_bytes)
+    return min(_MOST_OF_HOST, int(_SHARE_OF_HOST * free_host_bytes()))
+
+
+def free_host_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
+    """Memory that this process may still take: the machine's, or less in a container.
+
+    Where neither is told (no Linux), as much as leaves the largest default.
+    """
+    free = [_MOST_OF_HOST / _SHARE_OF_HOST]
+    if meminfo.is_file():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        free.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    limit, used = cgroup / "memory.max", cgroup / "memory.current"
+    if limit.is_file() and (text := limit.read_text().strip()) != "max":
+        free.append(int(text) - int(used.read_text()))
+    return max(0, int(min(free)))
