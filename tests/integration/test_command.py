@@ -165,12 +165,13 @@ def test_a_port_in_use_is_one_line_and_exit_2():
             assert port in last
 
 
-def test_the_readmes_stream_script_runs(server, tmp_path):
+@pytest.mark.parametrize("name", ["stream.py", "interact.py"])
+def test_the_readmes_scripts_run(server, tmp_path, name):
     readme = (ROOT / "README.md").read_text()
-    script = readme.split("<!-- stream.py -->\n```python\n")[1].split("```")[0]
+    script = readme.split(f"<!-- {name} -->\n```python\n")[1].split("```")[0]
     assert len([line for line in script.splitlines() if line.strip()]) <= 15
     script = script.replace("127.0.0.1:50051", server.address)
-    path = Path(tmp_path / "stream.py")
+    path = Path(tmp_path / name)
     path.write_text(script)
     told = subprocess.run(
         [COMMAND[0], str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60

@@ -71,7 +71,7 @@ class RunningService:
             Servicer(
                 parts.router,
                 StreamLimits(
-                    max_image_bytes=settings.max_image_bytes,
+                    images=parts.image_limits,
                     max_images=settings.max_session_images,
                     max_bytes=settings.max_body_bytes,
                     max_prompts=settings.max_prompts,

@@ -148,6 +148,8 @@ def run(options: argparse.Namespace) -> int:
 def format_table(response: SegmentResponse) -> str:
     """The masks of the first prompt, one on a line, and what the service says of them."""
     result = response.results[0]
+    assert response.image is not None, "only a prompt of a stream may lack it"
+    assert result.route is not None, "likewise"
     num_pixels = response.image.width * response.image.height
     has_heads = any(mask.uncertainty.heads is not None for mask in result.masks)
     rows = [_HEADINGS + (_GAP_HEADINGS if has_heads else ())]

@@ -1,14 +1,19 @@
 """Clients of the gRPC API."""
 
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from typing_extensions import Unpack
 
 from suresam.client import grpc_call
 from suresam.client.grpc_call import GrpcCall
+from suresam.client.request import SegmentKeywords, interact_header
 from suresam.client.retry import RetryPolicy
 from suresam.client.surface import AsyncSurface, SyncSurface
+from suresam.domain import InteractHeader, Prompt, PromptAnswer
+from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -44,6 +49,54 @@ class GrpcClient(SyncSurface):
         self._address = address
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
+
+    def interact(
+        self,
+        session_id: str,
+        prompts: Iterable[Prompt | InteractHeader],
+        image_id: str | None = None,
+        **keywords: Unpack[SegmentKeywords],
+    ) -> Iterator[PromptAnswer]:
+        """Send prompts on a session as they come up, and take each answer as soon as it is ready.
+
+        The stream is opened when the first answer is asked for, is not bounded in time
+        (`deadline_ms` is that of each prompt) and never tried again. A prompt that fails has an
+        error in its result and the others go on; what is raised has ended the stream.
+
+        Args:
+            session_id: the session to look in.
+            prompts: consumed in a thread of gRPC's, ahead of the answers. An `InteractHeader` among
+                them changes session, image and options for those behind it. If it raises, what was
+                sent before is still answered, and then that is raised here.
+            image_id: an image of the session, by default its first.
+            keywords: those of `SegmentKeywords`.
+
+        Yields:
+            The answers, in the order in which they became ready.
+        """
+        header = interact_header(session_id, image_id, **keywords)
+        opening = grpc_call.interact_message(header)
+        failures: list[Exception] = []
+
+        def messages() -> Iterator[pb.InteractRequest]:
+            yield opening
+            try:
+                for prompt in prompts:
+                    yield grpc_call.interact_message(prompt)
+            except Exception as error:  # raised below; in here gRPC would keep it to itself
+                failures.append(error)
+
+        metadata = grpc_call.session_metadata(session_id)
+        call = self._stub.Interact(messages(), metadata=metadata)
+        try:
+            for message in call:
+                yield grpc_call.interact_answer(message)
+        except grpc.RpcError as error:
+            raise grpc_call.refused(error, self._address) from error
+        finally:
+            call.cancel()
+        for failure in failures:
+            raise failure
 
     def ready(self) -> bool:
         """Whether the service can be reached and takes requests; asked once."""
@@ -86,6 +139,42 @@ class AsyncGrpcClient(AsyncSurface):
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
+    async def interact(
+        self,
+        session_id: str,
+        prompts: AsyncIterable[Prompt | InteractHeader] | Iterable[Prompt | InteractHeader],
+        image_id: str | None = None,
+        **keywords: Unpack[SegmentKeywords],
+    ) -> AsyncIterator[PromptAnswer]:
+        """Send prompts on a session as they come up, and take each answer as soon as it is ready.
+
+        As `GrpcClient.interact`; `prompts` may be asynchronous. Who leaves early closes the
+        iterator (`contextlib`'s `aclosing`), so that the service drops the rest.
+        """
+        header = interact_header(session_id, image_id, **keywords)
+        opening = grpc_call.interact_message(header)
+        failures: list[Exception] = []
+
+        async def messages() -> AsyncIterator[pb.InteractRequest]:
+            yield opening
+            try:
+                async for prompt in _each(prompts):
+                    yield grpc_call.interact_message(prompt)
+            except Exception as error:  # raised below; in here gRPC would keep it to itself
+                failures.append(error)
+
+        metadata = grpc_call.session_metadata(session_id)
+        call = self._stub.Interact(messages(), metadata=metadata)
+        try:
+            async for message in call:
+                yield grpc_call.interact_answer(message)
+        except grpc.RpcError as error:
+            raise grpc_call.refused(error, self._address) from error
+        finally:
+            call.cancel()
+        for failure in failures:
+            raise failure
+
     async def ready(self) -> bool:
         """Whether the service can be reached and takes requests; asked once."""
         health = health_pb2_grpc.HealthStub(self._channel)
@@ -107,3 +196,14 @@ class AsyncGrpcClient(AsyncSurface):
         except grpc.RpcError as error:
             raise grpc_call.refused(error, self._address) from error
         return call.answer(message)
+
+
+async def _each(
+    items: AsyncIterable[Prompt | InteractHeader] | Iterable[Prompt | InteractHeader],
+) -> AsyncIterator[Prompt | InteractHeader]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

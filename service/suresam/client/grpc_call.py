@@ -8,7 +8,15 @@ import grpc
 from google.protobuf.message import Message
 
 from suresam.client.retry import attempt_timeout_s
-from suresam.domain import SegmentRequest, SegmentResponse, ServiceInfo, Session
+from suresam.domain import (
+    InteractHeader,
+    Prompt,
+    PromptAnswer,
+    SegmentRequest,
+    SegmentResponse,
+    ServiceInfo,
+    Session,
+)
 from suresam.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -19,6 +27,8 @@ from suresam.errors import (
 )
 from suresam.pb import segmentation_pb2 as pb
 from suresam.wire.grpc import (
+    interact_header_to_proto,
+    interact_response_from_proto,
     options_to_proto,
     prompt_to_proto,
     segment_request_to_proto,
@@ -69,7 +79,7 @@ class GrpcCall(Generic[Answer]):
             remaining_ms: milliseconds left of the deadline, or None.
             timeout_s: seconds for the whole call, if there is no deadline.
         """
-        metadata = () if self.session_id is None else (("x-session-id", self.session_id),)
+        metadata = () if self.session_id is None else session_metadata(self.session_id)
         return {"timeout": attempt_timeout_s(remaining_ms, timeout_s), "metadata": metadata}
 
     def answer(self, message: Any) -> Answer:
@@ -81,7 +91,7 @@ class GrpcCall(Generic[Answer]):
         try:
             return self.read(message)
         except ValueError as error:
-            raise ServiceError(f"{self.rpc} answered in an unknown form: {error}") from error
+            raise _misread(self.rpc, error) from error
 
 
 def segment(request: SegmentRequest) -> GrpcCall[SegmentResponse]:
@@ -121,6 +131,29 @@ def segment(request: SegmentRequest) -> GrpcCall[SegmentResponse]:
     )
 
 
+def interact_message(item: InteractHeader | Prompt) -> pb.InteractRequest:
+    """One message of a stream of prompts.
+
+    Raises:
+        InvalidPrompt, InvalidRequest: a value does not fit its field.
+    """
+    if isinstance(item, InteractHeader):
+        return pb.InteractRequest(header=interact_header_to_proto(item))
+    return pb.InteractRequest(prompt=prompt_to_proto(item))
+
+
+def interact_answer(message: pb.InteractResponse) -> PromptAnswer:
+    """The answer that a message of such a stream holds.
+
+    Raises:
+        ServiceError: the message does not have the documented form.
+    """
+    try:
+        return interact_response_from_proto(message)
+    except ValueError as error:
+        raise _misread("Interact", error) from error
+
+
 def create_session(images: tuple[bytes, ...], session_id: str | None) -> GrpcCall[Session]:
     """Upload images for repeated prompts."""
 
@@ -153,6 +186,11 @@ def models() -> GrpcCall[ServiceInfo]:
     return GrpcCall("ListModels", lambda _: pb.ListModelsRequest(), service_info_from_proto)
 
 
+def session_metadata(session_id: str) -> tuple[tuple[str, str], ...]:
+    """What a call about a session sends before its messages, for proxies to hash."""
+    return (("x-session-id", session_id),)
+
+
 def refused(error: grpc.RpcError, address: str) -> ServiceError:
     """The error of a call that ended without an answer."""
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)
@@ -167,6 +205,10 @@ def refused(error: grpc.RpcError, address: str) -> ServiceError:
         return from_code(code, details, retry_after_s)
     code = _CODES_WITHOUT_KEY.get(status, ServiceError.code)
     return from_code(code, f"{address} did not answer: {status.name}, {details}", retry_after_s)
+
+
+def _misread(rpc: str, error: ValueError) -> ServiceError:
+    return ServiceError(f"{rpc} answered in an unknown form: {error}")
 
 
 def _chunks(image: bytes) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing_extensions import TypedDict, Unpack
 
 from suresam.domain import (
+    InteractHeader,
     OutputRequest,
     Prompt,
     RouteRequest,
@@ -58,3 +59,14 @@ def segment_request(
         image_id=image_id,
         deadline_ms=deadline_ms,
     )
+
+
+def interact_header(
+    session_id: str,
+    image_id: str | None = None,
+    *,
+    deadline_ms: float | None = None,
+    **options: Unpack[OptionKeywords],
+) -> InteractHeader:
+    """What holds for the prompts of a stream."""
+    return InteractHeader(session_id, image_id, SegmentOptions(**options), deadline_ms)

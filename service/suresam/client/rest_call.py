@@ -1,7 +1,7 @@
 """One HTTP exchange with the service: what to send, and what an answer means."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
@@ -11,7 +11,14 @@ import httpx
 from pydantic import ValidationError
 
 from suresam.client.retry import attempt_timeout_s
-from suresam.domain import SegmentRequest, SegmentResponse, ServiceInfo, Session, SessionImage
+from suresam.domain import (
+    PromptAnswer,
+    SegmentRequest,
+    SegmentResponse,
+    ServiceInfo,
+    Session,
+    SessionImage,
+)
 from suresam.errors import (
     CapacityError,
     DeadlineExceeded,
@@ -22,7 +29,9 @@ from suresam.errors import (
     from_code,
 )
 from suresam.wire.rest import (
+    EVENT_STREAM,
     ErrorBody,
+    EventReader,
     ModelsBody,
     SegmentRequestBody,
     SegmentResponseBody,
@@ -52,6 +61,7 @@ class RestCall(Generic[Answer]):
         images: files to upload; if there are any the body is a form, else the request's JSON.
         fields: of the form, beside the request.
         session_id: the session it is about, or None; sent as a header, for proxies to hash.
+        accept: media type of the answer, or None for JSON.
     """
 
     method: str
@@ -61,6 +71,7 @@ class RestCall(Generic[Answer]):
     images: tuple[bytes, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     session_id: str | None = None
+    accept: str | None = None
 
     @property
     def deadline_ms(self) -> float | None:
@@ -80,6 +91,8 @@ class RestCall(Generic[Answer]):
             "timeout": attempt_timeout_s(remaining_ms, timeout_s),
             "headers": {} if self.session_id is None else {"x-session-id": self.session_id},
         }
+        if self.accept is not None:
+            arguments["headers"]["accept"] = self.accept
         if self.images:
             arguments["files"] = [("image", ("image", data)) for data in self.images]
             arguments["data"] = dict(self.fields)
@@ -101,12 +114,48 @@ class RestCall(Generic[Answer]):
                 the documented form.
         """
         if not response.is_success:
-            raise _refused(response)
+            raise refused(response)
         try:
             return self.read(response.content)
         except ValueError as error:
-            reason = str(error).splitlines()[0]
-            raise ServiceError(f"{response.url} answered in an unknown form: {reason}") from error
+            raise _misread(response, error) from error
+
+
+class ResultEvents:
+    """The answers of an event stream, read from the pieces of its body as they arrive.
+
+    Args:
+        response: whose body it is.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._reader = EventReader()
+        self._is_done = False
+
+    def feed(self, piece: bytes) -> Iterator[PromptAnswer]:
+        """The answers that this piece completes.
+
+        Raises:
+            ServiceError: one does not have the documented form.
+        """
+        for event in self._reader.feed(piece):
+            if event.name == "done":
+                self._is_done = True
+            elif event.name == "result":
+                try:
+                    yield event.answer()
+                except ValueError as error:
+                    raise _misread(self._response, error) from error
+
+    def finish(self) -> None:
+        """Make sure, at the body's end, that no answer is missing.
+
+        Raises:
+            NotReady: the stream broke off.
+        """
+        if not self._is_done:
+            raise NotReady(f"{self._response.url} ended its answer before the last event")
 
 
 def segment(request: SegmentRequest) -> RestCall[SegmentResponse]:
@@ -116,6 +165,11 @@ def segment(request: SegmentRequest) -> RestCall[SegmentResponse]:
     session_id = request.session_id
     path = f"{_session_path(session_id or '')}/segment"
     return RestCall("POST", path, _response, request, session_id=session_id)
+
+
+def segment_stream(request: SegmentRequest) -> RestCall[SegmentResponse]:
+    """Segment an image of the session, answered by events: see `ResultEvents`."""
+    return replace(segment(request), accept=EVENT_STREAM)
 
 
 def create_session(images: tuple[bytes, ...], session_id: str | None) -> RestCall[Session]:
@@ -175,7 +229,8 @@ def _models(body: bytes) -> ServiceInfo:
     return ModelsBody.model_validate_json(body).to_domain()
 
 
-def _refused(response: httpx.Response) -> ServiceError:
+def refused(response: httpx.Response) -> ServiceError:
+    """The error that an answer without success tells."""
     retry_after_s = _retry_after_s(response.headers.get("retry-after"))
     try:
         return ErrorBody.model_validate_json(response.content).to_domain(retry_after_s)
@@ -184,6 +239,11 @@ def _refused(response: httpx.Response) -> ServiceError:
         code = _PROXY_CODES.get(response.status_code, ServiceError.code)
         message = f"{response.url} answered {response.status_code} {response.reason_phrase}"
         return from_code(code, message, retry_after_s)
+
+
+def _misread(response: httpx.Response, error: ValueError) -> ServiceError:
+    reason = str(error).splitlines()[0]
+    return ServiceError(f"{response.url} answered in an unknown form: {reason}")
 
 
 def _retry_after_s(header: str | None) -> float | None:

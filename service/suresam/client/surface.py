@@ -3,7 +3,8 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -122,11 +123,16 @@ class SyncSurface(ABC):
         self.close()
 
     def _send(self, call: Call[Answer]) -> Answer:
-        retries = Retries(self._retry, call.deadline_ms)
+        answer: Answer = self._retried(call.deadline_ms, partial(self._attempt, call))
+        return answer
+
+    def _retried(
+        self, deadline_ms: float | None, attempt: Callable[[float | None], Answer]
+    ) -> Answer:
+        retries = Retries(self._retry, deadline_ms)
         while True:
             try:
-                answer: Answer = self._attempt(call, retries.remaining_ms())
-                return answer
+                return attempt(retries.remaining_ms())
             except CapacityError as error:
                 time.sleep(retries.pause_s(error))
 
@@ -207,11 +213,15 @@ class AsyncSurface(ABC):
         await self.close()
 
     async def _send(self, call: Call[Answer]) -> Answer:
-        retries = Retries(self._retry, call.deadline_ms)
+        return await self._retried(call.deadline_ms, partial(self._attempt, call))
+
+    async def _retried(
+        self, deadline_ms: float | None, attempt: Callable[[float | None], Awaitable[Answer]]
+    ) -> Answer:
+        retries = Retries(self._retry, deadline_ms)
         while True:
             try:
-                answer: Answer = await self._attempt(call, retries.remaining_ms())
-                return answer
+                return await attempt(retries.remaining_ms())
             except CapacityError as error:
                 await asyncio.sleep(retries.pause_s(error))
 

@@ -103,20 +103,31 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class ResultError:
-    """Why one prompt has no masks although the rest of the request has."""
+    """Why one prompt has no masks although the rest of the request has.
+
+    Attributes:
+        code, message: as a refused request would say it.
+        retry_after_ms: milliseconds after which the same prompt may be sent again; None where that
+            would not help.
+    """
 
     code: str
     message: str
+    retry_after_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """The answer to one prompt: masks, or an error."""
+    """The answer to one prompt: masks, or an error.
+
+    Attributes:
+        route: None only for a prompt of a stream that no member answered.
+    """
 
     prompt_id: str | None
     masks: tuple[Mask, ...]
     best: int | None
-    route: Route
+    route: Route | None
     advice: Advice | None = None
     error: ResultError | None = None
 
@@ -134,10 +145,32 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentResponse:
-    """The answer to a `SegmentRequest`, results in the order of its prompts."""
+    """The answer to a `SegmentRequest`, results in the order of its prompts.
 
-    image: ImageSize
+    Attributes:
+        image: None only for a prompt of a stream that was refused before its image was looked at.
+    """
+
+    image: ImageSize | None
     session_id: str | None
     results: tuple[Result, ...]
     warnings: tuple[str, ...]
     timings_ms: Timings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptAnswer:
+    """The answer to one prompt of a stream, told as soon as it was ready.
+
+    Attributes:
+        index: of the prompt, from 0 in the order in which they were sent.
+        response: with the result of this prompt alone.
+    """
+
+    index: int
+    response: SegmentResponse
+
+    @property
+    def result(self) -> Result:
+        """The prompt's masks, or why there are none."""
+        return self.response.results[0]

@@ -136,3 +136,30 @@ class SegmentRequest:
     session_id: str | None = None
     image_id: str | None = None
     deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InteractHeader:
+    """What holds for the prompts that follow it on a stream, until the next header.
+
+    Attributes:
+        session_id: the session to look in.
+        image_id: the image of that session; None for its first.
+        options: of each answer.
+        deadline_ms: milliseconds that each prompt has; None for the server's default.
+    """
+
+    session_id: str
+    image_id: str | None = None
+    options: SegmentOptions = field(default_factory=SegmentOptions)
+    deadline_ms: float | None = None
+
+    def request(self, prompt: Prompt) -> SegmentRequest:
+        """One prompt as a request of its own."""
+        return SegmentRequest(
+            prompts=(prompt,),
+            options=self.options,
+            session_id=self.session_id,
+            image_id=self.image_id,
+            deadline_ms=self.deadline_ms,
+        )

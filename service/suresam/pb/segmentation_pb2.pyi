@@ -157,6 +157,26 @@ class CreateSessionRequest(_message.Message):
     chunk: bytes
     def __init__(self, header: _Optional[_Union[CreateSessionHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
+class InteractHeader(_message.Message):
+    __slots__ = ("session_id", "image_id", "options", "deadline_ms")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    image_id: str
+    options: SegmentOptions
+    deadline_ms: float
+    def __init__(self, session_id: _Optional[str] = ..., image_id: _Optional[str] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., deadline_ms: _Optional[float] = ...) -> None: ...
+
+class InteractRequest(_message.Message):
+    __slots__ = ("header", "prompt")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    header: InteractHeader
+    prompt: Prompt
+    def __init__(self, header: _Optional[_Union[InteractHeader, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ...) -> None: ...
+
 class GetSessionRequest(_message.Message):
     __slots__ = ("session_id",)
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -325,12 +345,14 @@ class Route(_message.Message):
     def __init__(self, model: _Optional[str] = ..., role: _Optional[str] = ..., escalated: _Optional[bool] = ..., reason: _Optional[str] = ..., expected_gain: _Optional[float] = ..., cost: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class ResultError(_message.Message):
-    __slots__ = ("code", "message")
+    __slots__ = ("code", "message", "retry_after_ms")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    retry_after_ms: float
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[float] = ...) -> None: ...
 
 class Result(_message.Message):
     __slots__ = ("prompt_id", "masks", "best", "advice", "route", "error")
@@ -375,6 +397,14 @@ class SegmentResponse(_message.Message):
     warnings: _containers.RepeatedScalarFieldContainer[str]
     timings_ms: Timings
     def __init__(self, image: _Optional[_Union[ImageSize, _Mapping]] = ..., session_id: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+
+class InteractResponse(_message.Message):
+    __slots__ = ("index", "response")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    response: SegmentResponse
+    def __init__(self, index: _Optional[int] = ..., response: _Optional[_Union[SegmentResponse, _Mapping]] = ...) -> None: ...
 
 class SessionImage(_message.Message):
     __slots__ = ("image_id", "width", "height", "warnings")

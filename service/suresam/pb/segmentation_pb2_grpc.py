@@ -55,6 +55,11 @@ class SegmentationStub:
                 request_serializer=suresam_dot_pb_dot_segmentation__pb2.CreateSessionRequest.SerializeToString,
                 response_deserializer=suresam_dot_pb_dot_segmentation__pb2.Session.FromString,
                 _registered_method=True)
+        self.Interact = channel.stream_stream(
+                '/suresam.v1.Segmentation/Interact',
+                request_serializer=suresam_dot_pb_dot_segmentation__pb2.InteractRequest.SerializeToString,
+                response_deserializer=suresam_dot_pb_dot_segmentation__pb2.InteractResponse.FromString,
+                _registered_method=True)
         self.GetSession = channel.unary_unary(
                 '/suresam.v1.Segmentation/GetSession',
                 request_serializer=suresam_dot_pb_dot_segmentation__pb2.GetSessionRequest.SerializeToString,
@@ -88,14 +93,35 @@ class SegmentationServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadAndSegment(self, request_iterator, context):
-        """The header first, then the image in chunks of 64 KiB to 1 MiB, then any number of prompts.
+        """The header first, then the image in chunks of 64 KiB to 1 MiB, then any number of prompts. An
+        upload that pauses for 30 s or takes 300 s ends with DEADLINE_EXCEEDED; an image over the limits
+        in bytes or pixels is refused as soon as what has arrived shows it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateSession(self, request_iterator, context):
-        """For each image its header and then its chunks; the session is made when the stream ends.
+        """For each image its header and then its chunks; the session is made when the stream ends. The
+        limits are those of UploadAndSegment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Interact(self, request_iterator, context):
+        """Prompts on a session in, each answered as soon as it is ready.
+
+        A header comes first; a later one takes its place for the prompts behind it. Every prompt has one
+        answer, with its place on the stream; answers come out of order. A prompt that fails (invalid,
+        unknown image, superseded, overloaded, too late, a failure on the device) has an answer with
+        `error` in its result, and the stream goes on. What ends the call: no header first, an empty
+        message, a header that cannot be read or names no living session, and a failure of the service
+        itself; what is in progress is dropped then. When the client half-closes, what is in progress is
+        finished and the call ends with OK.
+
+        At most 32 prompts of a stream are in progress (answers that were not yet taken included);
+        further messages are not read until one is through, so HTTP/2 flow control holds the client back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,6 +162,11 @@ def add_SegmentationServicer_to_server(servicer, server):
                     servicer.CreateSession,
                     request_deserializer=suresam_dot_pb_dot_segmentation__pb2.CreateSessionRequest.FromString,
                     response_serializer=suresam_dot_pb_dot_segmentation__pb2.Session.SerializeToString,
+            ),
+            'Interact': grpc.stream_stream_rpc_method_handler(
+                    servicer.Interact,
+                    request_deserializer=suresam_dot_pb_dot_segmentation__pb2.InteractRequest.FromString,
+                    response_serializer=suresam_dot_pb_dot_segmentation__pb2.InteractResponse.SerializeToString,
             ),
             'GetSession': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSession,
@@ -239,6 +270,33 @@ class Segmentation:
             '/suresam.v1.Segmentation/CreateSession',
             suresam_dot_pb_dot_segmentation__pb2.CreateSessionRequest.SerializeToString,
             suresam_dot_pb_dot_segmentation__pb2.Session.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Interact(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/suresam.v1.Segmentation/Interact',
+            suresam_dot_pb_dot_segmentation__pb2.InteractRequest.SerializeToString,
+            suresam_dot_pb_dot_segmentation__pb2.InteractResponse.FromString,
             options,
             channel_credentials,
             insecure,

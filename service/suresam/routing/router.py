@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from suresam.domain import (
+    ImageSize,
     Mask,
     Prediction,
     Result,
@@ -34,7 +35,7 @@ from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.masks.encoding import encode_mask
 from suresam.routing.policy import Choice, choose_member
 from suresam.telemetry import Telemetry
-from suresam.validation import PromptLimits, check_request
+from suresam.validation import PromptLimits, check_inside, check_request
 from suresam.version import __version__
 
 TENANT = "anonymous"
@@ -91,6 +92,11 @@ class Router:
         """Milliseconds that a request may ask for at most."""
         return self._limits.max_deadline_ms
 
+    @property
+    def default_deadline_ms(self) -> float:
+        """Milliseconds that a request has which asks for none."""
+        return self._limits.default_deadline_ms
+
     def is_ready(self) -> bool:
         """Whether requests can be answered."""
         return self._engine.is_ready()
@@ -132,6 +138,24 @@ class Router:
             warnings=reply.warnings,
             timings_ms=replace(reply.timings_ms, total=total_ms),
         )
+
+    async def check_session_request(self, request: SegmentRequest) -> None:
+        """Refuse prompts on a session as `segment` would, before any of them is at work.
+
+        An image that the session does not have is left to `segment`.
+
+        Raises:
+            ServiceError: of the whole request, whichever prompt is to blame.
+        """
+        check_request(request, self._limits.prompts)
+        choose_member(request.options.route, self._members)
+        self._remaining_ms(request.deadline_ms)
+        assert request.session_id is not None, "only prompts on a session are answered one by one"
+        session = await self.get_session(request.session_id)
+        for image in session.images:
+            if request.image_id in (None, image.image_id):
+                check_inside(request.prompts, ImageSize(image.width, image.height))
+                return
 
     async def create_session(
         self,

@@ -16,6 +16,8 @@ from suresam.errors import ImageTooLarge, InvalidImage
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """What may be uploaded, as Pillow names it."""
 
+_SIZE_IN_FRONT = ("JPEG", "PNG", "BMP", "GIF")
+
 _SEVERAL_VIEWS = "MPO"
 """Pillow's name for a JPEG with further views of the same photograph, as many cameras write it."""
 
@@ -75,6 +77,24 @@ def read_header(data: bytes, limits: ImageLimits) -> ImageHeader:
         return ImageHeader(_displayed_size(image, data), _warnings(image))
 
 
+def shows_its_size(beginning: bytes | bytearray, limits: ImageLimits) -> bool:
+    """Whether the first bytes of an upload tell how many pixels it has, checked if they do.
+
+    TIFF keeps its header wherever it likes, and Pillow opens a WebP only whole: of those the first
+    bytes tell nothing, nor do those of a file that is no image. `read_header` judges them all.
+
+    Raises:
+        ImageTooLarge: over a limit in pixels.
+    """
+    try:
+        image = Image.open(io.BytesIO(beginning), formats=_SIZE_IN_FRONT)
+    except UNREADABLE:  # more bytes may mend it
+        return False
+    with image:
+        _check_size(image, limits)
+    return True
+
+
 def read_pixels(data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     """Decode an upload's first frame.
 
@@ -124,15 +144,19 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         ) from None
     except UNREADABLE as error:
         raise InvalidImage(f"the image's header is damaged: {error}") from None
+    _check_size(image, limits)
+    if image.mode == "F":
+        raise InvalidImage("the image has floating-point samples; convert it to 8 or 16 bits")
+    return image
+
+
+def _check_size(image: Image.Image, limits: ImageLimits) -> None:
     width, height = image.size
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         raise ImageTooLarge(
             f"the image is {width} x {height} pixels (limits: {limits.max_side} pixels a side, "
             f"{limits.max_pixels} pixels in all)"
         )
-    if image.mode == "F":
-        raise InvalidImage("the image has floating-point samples; convert it to 8 or 16 bits")
-    return image
 
 
 def _displayed_size(image: Image.Image, data: bytes) -> ImageSize:

@@ -1,5 +1,7 @@
 """A request and an answer in which every field is set somewhere, for both wire forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from suresam.domain import (
     OutputRequest,
     Point,
     Prompt,
+    PromptAnswer,
     Result,
     ResultError,
     Rle,
@@ -91,6 +94,17 @@ def full_response():
         ),
         warnings=("first frame of 3 used",),
         timings_ms=Timings(5.0, 1.0, 0.5, 2.0, 1.5),
+    )
+
+
+@pytest.fixture
+def answers(full_response):
+    """Two prompts of a stream: one as full as can be, one that was refused."""
+    error = ResultError("overloaded", "512 requests are in progress (limit 512)", 1250.0)
+    refused = Result("a\u2028b\x85c", (), None, None, error=error)
+    return (
+        PromptAnswer(3, replace(full_response, results=full_response.results[:1])),
+        PromptAnswer(2**40, SegmentResponse(None, "s-1", (refused,), (), Timings(total=0.5))),
     )
 
 

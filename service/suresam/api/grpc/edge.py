@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -32,6 +33,29 @@ class Edge:
         self, method: str, context: Context, handler: Callable[[], Awaitable[Response]]
     ) -> Response:
         """Run a handler; end the call with the documented status if it fails."""
+        async with self._call(method, context):
+            return await handler()
+        raise AssertionError("a call that failed was aborted")
+
+    async def stream(
+        self,
+        method: str,
+        context: Context,
+        handler: Callable[[str], AsyncGenerator[Response, None]],
+    ) -> None:
+        """Write what a handler yields, one after the other as the client takes it.
+
+        Args:
+            method: name of the call.
+            context: of the call.
+            handler: called with the request id.
+        """
+        async with self._call(method, context) as request_id, aclosing(handler(request_id)) as told:
+            async for response in told:
+                await context.write(response)
+
+    @asynccontextmanager
+    async def _call(self, method: str, context: Context) -> AsyncIterator[str]:
         started = time.monotonic()
         metadata = dict(context.invocation_metadata() or ())
         proposed = metadata.get(HEADER)
@@ -39,9 +63,8 @@ class Edge:
         context.set_trailing_metadata(((HEADER, request_id),))
         code = "cancelled"
         try:
-            response = await handler()
+            yield request_id
             code = "ok"
-            return response
         except Exception as error:  # the transport's edge: nothing may pass it
             if not isinstance(error, ServiceError):
                 logger.error("request %s failed", request_id, exc_info=error)

@@ -1,12 +1,14 @@
 """The gRPC methods of the contract: convert in, call the router, convert out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty
 
 from suresam.api.grpc.edge import Context, Edge
+from suresam.api.grpc.interaction import Interaction
 from suresam.api.grpc.uploads import StreamLimits, read_images, read_upload
 from suresam.domain import SegmentRequest
 from suresam.errors import InvalidRequest
@@ -75,6 +77,18 @@ class Servicer(SegmentationServicer):
             return session_to_proto(session)
 
         return await self._edge.answer("CreateSession", context, handle)
+
+    async def Interact(
+        self, request_iterator: AsyncIterator[pb.InteractRequest], context: Context
+    ) -> None:
+        """Prompts on a session in, results out as they are ready."""
+
+        def handle(request_id: str) -> AsyncGenerator[pb.InteractResponse, None]:
+            remaining_ms = partial(self._deadline_ms, context)
+            interaction = Interaction(self._router, remaining_ms, request_id)
+            return interaction.answers(request_iterator, self._limits.max_running_prompts)
+
+        await self._edge.stream("Interact", context, handle)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.Session:
         """A session's images and when it expires."""

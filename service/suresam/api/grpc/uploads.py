@@ -4,28 +4,37 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from suresam.api.grpc.chunks import ChunkedImage
+from suresam.api.grpc.pace import paced
+from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.domain import Prompt, SegmentRequest
 from suresam.errors import ImageTooLarge, InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
+from suresam.segmentation.images import ImageLimits
 from suresam.validation import check_num_images, check_num_prompts
 from suresam.wire.grpc import options_from_proto, prompt_from_proto
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """Bounds on what one client stream may pile up.
+    """Bounds on what one client stream may pile up, and on how long an upload may take.
 
     Attributes:
-        max_image_bytes: of one image.
+        images: of one image.
         max_images: in a session.
         max_bytes: of all images together.
         max_prompts: in an upload.
+        max_running_prompts: of one `Interact` stream, in progress at a time.
+        max_idle_s: seconds between two messages of an upload.
+        max_upload_s: seconds for all of them.
     """
 
-    max_image_bytes: int
+    images: ImageLimits
     max_images: int
     max_bytes: int
     max_prompts: int
+    max_running_prompts: int = MAX_RUNNING_PROMPTS
+    max_idle_s: float = 30.0
+    max_upload_s: float = 300.0
 
 
 async def read_upload(
@@ -36,21 +45,22 @@ async def read_upload(
     Raises:
         InvalidRequest: messages out of order, or an image that ends early.
         InvalidPrompt: no prompt or too many.
-        ImageTooLarge: as soon as the chunks are over the limit.
+        ImageTooLarge: as soon as the chunks, or the size in their header, are over the limit.
+        DeadlineExceeded: the messages do not come in time.
     """
     header: pb.UploadAndSegmentHeader | None = None
     image: ChunkedImage | None = None
     prompts: list[Prompt] = []
     num_prompts = 0
-    async for message in stream:
+    async for message in paced(stream, limits.max_idle_s, limits.max_upload_s):
         kind = message.WhichOneof("message")
         if header is None or image is None:
             if kind != "header":
                 raise InvalidRequest(f"the first message must be the header, not {kind}")
             header = message.header
-            image = ChunkedImage(limits.max_image_bytes, _announced_bytes(header))
+            image = ChunkedImage(limits.images, _announced_bytes(header))
         elif kind == "chunk" and not num_prompts:
-            image.add(message.chunk)
+            await image.add(message.chunk)
         elif kind == "prompt":
             if num_prompts < limits.max_prompts:  # what is over the limit is counted, not kept
                 prompts.append(prompt_from_proto(message.prompt, f"prompts[{num_prompts}]"))
@@ -78,12 +88,13 @@ async def read_images(
     Raises:
         InvalidRequest: a chunk before its header, a second session id, too many images, or an
             early end.
-        ImageTooLarge: as soon as an image's chunks are over the limit.
+        ImageTooLarge: as soon as an image's chunks, or the size in its header, are over the limit.
+        DeadlineExceeded: the messages do not come in time.
     """
     session_id: str | None = None
     images: list[ChunkedImage] = []
     num_images = size_bytes = 0
-    async for message in stream:
+    async for message in paced(stream, limits.max_idle_s, limits.max_upload_s):
         if message.WhichOneof("message") == "header":
             header = message.header
             if header.HasField("session_id"):
@@ -93,7 +104,7 @@ async def read_images(
             num_images += 1
             if num_images > limits.max_images:  # what is over the limit is counted, not kept
                 continue
-            images.append(ChunkedImage(limits.max_image_bytes, _announced_bytes(header)))
+            images.append(ChunkedImage(limits.images, _announced_bytes(header)))
         elif not num_images:
             raise InvalidRequest("the first message must be a header")
         elif num_images <= limits.max_images:
@@ -103,7 +114,7 @@ async def read_images(
                     f"the images have over {limits.max_bytes} bytes "
                     f"(limit {limits.max_bytes} bytes)"
                 )
-            images[-1].add(message.chunk)
+            await images[-1].add(message.chunk)
     check_num_images(num_images, limits.max_images)
     return session_id, [image.finish() for image in images]
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
+from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.api.rest.middleware import Edge, refuse_route
 from suresam.api.rest.openapi import document_uploads
 from suresam.api.rest.routes import probes, v1
@@ -28,6 +29,7 @@ class Service:
         pool: for JSON and pictures, off the event loop.
         image_limits: of an upload.
         max_body_bytes: of one HTTP request.
+        max_running_prompts: of one request that is answered by events, in progress at a time.
     """
 
     router: Router
@@ -36,6 +38,7 @@ class Service:
     pool: Executor
     image_limits: ImageLimits
     max_body_bytes: int
+    max_running_prompts: int = MAX_RUNNING_PROMPTS
 
 
 def build_application(service: Service) -> FastAPI:

@@ -11,16 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suresam.api.request_id import HEADER, request_id_of
+from suresam.api.rest.disconnect import ClientGone
 from suresam.api.status import http_status, public_message, retry_after_s
 from suresam.errors import ImageTooLarge, ServiceError
 from suresam.telemetry import Telemetry
 from suresam.wire.rest import ErrorBody
 
 logger = logging.getLogger(__name__)
-
-
-class ClientGone(Exception):
-    """The client hung up; there is nobody to answer."""
 
 
 class Edge:
@@ -59,16 +56,16 @@ class Edge:
                 ]
             await send(message)
 
-        code = "ok"
+        code = "cancelled"
         try:
             await self._app(scope, self._limited(request, receive), send_with_id)
-            code = state.get("error_code", code)
+            code = state.get("error_code", "ok")
         except (ClientGone, ClientDisconnect):
             code = "client_gone"
         except Exception as error:  # the transport's edge: nothing may pass it
+            code = error.code if isinstance(error, ServiceError) else ServiceError.code
             if status:
                 raise  # half an answer is out already; the server closes the connection
-            code = error.code if isinstance(error, ServiceError) else ServiceError.code
             await error_response(error, request_id)(scope, receive, send_with_id)
         finally:
             self._observe(scope, code, time.monotonic() - started)

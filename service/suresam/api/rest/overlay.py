@@ -10,12 +10,6 @@ from suresam.segmentation.images import ImageLimits, read_pixels
 PNG = "image/png"
 
 
-def wants_picture(accept: str | None) -> bool:
-    """Whether a client asks for a picture rather than JSON; JSON wins where both are named."""
-    types = [part.split(";")[0].strip() for part in (accept or "").split(",")]
-    return PNG in types and "application/json" not in types
-
-
 def overlay_png(request: SegmentRequest, answer: SegmentResponse, limits: ImageLimits) -> bytes:
     """Draw an answer whose masks are run lengths.
 

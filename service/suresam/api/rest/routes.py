@@ -1,7 +1,7 @@
 """The routes of the contract: convert in, call the router, convert out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from suresam.api.rest.middleware import ClientGone
-from suresam.api.rest.overlay import PNG, overlay_png, wants_picture
+from suresam.api.rest.accept import wants
+from suresam.api.rest.disconnect import unless_gone
+from suresam.api.rest.events import EventResponse
+from suresam.api.rest.overlay import PNG, overlay_png
 from suresam.api.rest.uploads import Form, read_form
 from suresam.domain import OutputRequest, SegmentRequest
 from suresam.errors import InvalidRequest
 from suresam.wire.rest import (
+    EVENT_STREAM,
     ErrorBody,
     ModelsBody,
     SegmentResponseBody,
@@ -32,6 +35,18 @@ SESSION_HEADER = "x-session-id"
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 404, 409, 413, 429, 500, 503, 504)
+}
+
+_JSON_OR_EVENTS = (
+    "JSON; with Accept: text/event-stream the result of each prompt as soon as it is ready, out of "
+    "order: `event: result`, `id:` the prompt's index, `data:` a SegmentResponse with that result "
+    'alone; at the end `event: done`, `data: {"results": <count>}`. What is wrong with the request '
+    "is told by an ordinary error; a prompt that fails later has `error` in its result."
+)
+_EVENTS: dict[str, Any] = {
+    "schema": {"type": "string"},
+    "example": 'event: result\nid: 0\ndata: {"image": {"width": 640, "height": 480}, ...}\n\n'
+    'event: done\ndata: {"results": 1}\n\n',
 }
 
 probes = APIRouter(include_in_schema=True, tags=["operation"])
@@ -86,7 +101,7 @@ async def segment(request: Request) -> Response:
     call = await _in_pool(request, partial(parse_segment_request, text, image=image))
     if call.image_id is not None:
         raise InvalidRequest("image_id names an image of a session; this request uploads its own")
-    if wants_picture(request.headers.get("accept")):
+    if wants(request, PNG):
         return await _picture(request, call)
     return await _answer(request, call)
 
@@ -99,7 +114,7 @@ async def create_session(request: Request) -> Response:
     if isinstance(chosen, bytes):
         chosen = chosen.decode(errors="replace")
     work = _service(request).router.create_session(form.images, chosen)
-    session = await _unless_gone(request, work)
+    session = await unless_gone(request, work)
     return _json(SessionBody.from_domain(session), 201, {SESSION_HEADER: session.session_id})
 
 
@@ -108,15 +123,21 @@ async def add_image(request: Request, session_id: str) -> Response:
     """Upload one more image (form file `image`)."""
     form = await _form(request)
     work = _service(request).router.add_image(session_id, form.only_image())
-    image = await _unless_gone(request, work)
+    image = await unless_gone(request, work)
     return _json(SessionImageBody.from_domain(image), 201, {SESSION_HEADER: session_id})
 
 
-@v1.post("/sessions/{session_id}/segment", response_model=SegmentResponseBody)
+@v1.post(
+    "/sessions/{session_id}/segment",
+    response_model=SegmentResponseBody,
+    responses={200: {"content": {EVENT_STREAM: _EVENTS}, "description": _JSON_OR_EVENTS}},
+)
 async def segment_session(request: Request, session_id: str) -> Response:
     """Segment an image of a session; the body is a `SegmentRequest`."""
     text = await request.body()
     call = await _in_pool(request, partial(parse_segment_request, text, session_id=session_id))
+    if wants(request, EVENT_STREAM):
+        return await _events(request, call, {SESSION_HEADER: session_id})
     return await _answer(request, call, {SESSION_HEADER: session_id})
 
 
@@ -151,17 +172,22 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
 async def _answer(
     request: Request, call: SegmentRequest, headers: dict[str, str] | None = None
 ) -> Response:
-    answer = await _unless_gone(request, _service(request).router.segment(call))
+    answer = await unless_gone(request, _service(request).router.segment(call))
     # Logits and polygons of many prompts make megabytes of JSON.
     return await _in_pool(
         request, lambda: _json(SegmentResponseBody.from_domain(answer), headers=headers)
     )
 
 
+async def _events(request: Request, call: SegmentRequest, headers: dict[str, str]) -> Response:
+    await _service(request).router.check_session_request(call)
+    return EventResponse(request, call, _service(request), headers)
+
+
 async def _picture(request: Request, call: SegmentRequest) -> Response:
     output = OutputRequest(masks="rle", min_region_area=call.options.output.min_region_area)
     drawn = replace(call, options=replace(call.options, output=output))
-    answer = await _unless_gone(request, _service(request).router.segment(drawn))
+    answer = await unless_gone(request, _service(request).router.segment(drawn))
     limits = _service(request).image_limits
     png = await _in_pool(request, partial(overlay_png, drawn, answer, limits))
     return Response(png, media_type=PNG)
@@ -170,26 +196,3 @@ async def _picture(request: Request, call: SegmentRequest) -> Response:
 async def _in_pool(request: Request, work: Callable[[], T]) -> T:
     """Work that may take long, off the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_service(request).pool, work)
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Wait for work, but drop it as soon as the client hangs up.
-
-    Raises:
-        ClientGone: nobody is there to answer.
-    """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return await task
-    finally:
-        task.cancel()
-        gone.cancel()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -4,6 +4,7 @@ import numpy as np
 
 from suresam.domain import (
     Box,
+    InteractHeader,
     MaskFormat,
     OutputRequest,
     Point,
@@ -162,5 +163,36 @@ def segment_request_from_proto(message: pb.SegmentRequest) -> SegmentRequest:
         image=message.image if source == "image" else None,
         session_id=message.session_id if source == "session_id" else None,
         image_id=message.image_id if message.HasField("image_id") else None,
+        deadline_ms=message.deadline_ms if message.HasField("deadline_ms") else None,
+    )
+
+
+def interact_header_to_proto(header: InteractHeader) -> pb.InteractHeader:
+    """Write what holds for the prompts that follow on a stream.
+
+    Raises:
+        InvalidRequest: a value does not fit its field.
+    """
+    try:
+        return pb.InteractHeader(
+            session_id=header.session_id,
+            image_id=header.image_id,
+            options=options_to_proto(header.options),
+            deadline_ms=header.deadline_ms,
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"the header does not fit its message: {error}") from error
+
+
+def interact_header_from_proto(message: pb.InteractHeader) -> InteractHeader:
+    """Read what holds for the prompts that follow on a stream.
+
+    Raises:
+        InvalidRequest: the mask format is none of the known ones.
+    """
+    return InteractHeader(
+        session_id=message.session_id,
+        image_id=message.image_id if message.HasField("image_id") else None,
+        options=options_from_proto(message.options),
         deadline_ms=message.deadline_ms if message.HasField("deadline_ms") else None,
     )

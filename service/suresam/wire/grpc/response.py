@@ -4,6 +4,7 @@ from suresam.domain import (
     Advice,
     ImageSize,
     Point,
+    PromptAnswer,
     Result,
     ResultError,
     Route,
@@ -16,9 +17,9 @@ from suresam.wire.grpc.mask import mask_from_proto, mask_to_proto
 
 def segment_response_to_proto(response: SegmentResponse) -> pb.SegmentResponse:
     """Write an answer."""
-    timings = response.timings_ms
+    timings, image = response.timings_ms, response.image
     return pb.SegmentResponse(
-        image=pb.ImageSize(width=response.image.width, height=response.image.height),
+        image=None if image is None else pb.ImageSize(width=image.width, height=image.height),
         session_id=response.session_id,
         results=[_result_to_proto(result) for result in response.results],
         warnings=response.warnings,
@@ -38,9 +39,9 @@ def segment_response_from_proto(message: pb.SegmentResponse) -> SegmentResponse:
     Raises:
         ValueError: an array in it is damaged.
     """
-    timings = message.timings_ms
+    timings, image = message.timings_ms, message.image
     return SegmentResponse(
-        image=ImageSize(message.image.width, message.image.height),
+        image=ImageSize(image.width, image.height) if message.HasField("image") else None,
         session_id=message.session_id if message.HasField("session_id") else None,
         results=tuple(_result_from_proto(result) for result in message.results),
         warnings=tuple(message.warnings),
@@ -54,28 +55,56 @@ def segment_response_from_proto(message: pb.SegmentResponse) -> SegmentResponse:
     )
 
 
+def interact_response_to_proto(answer: PromptAnswer) -> pb.InteractResponse:
+    """Write the answer to one prompt of a stream."""
+    return pb.InteractResponse(
+        index=answer.index, response=segment_response_to_proto(answer.response)
+    )
+
+
+def interact_response_from_proto(message: pb.InteractResponse) -> PromptAnswer:
+    """Read the answer to one prompt of a stream.
+
+    Raises:
+        ValueError: it does not have exactly one result, or an array in it is damaged.
+    """
+    response = segment_response_from_proto(message.response)
+    if len(response.results) != 1:
+        raise ValueError(f"prompt {message.index} has {len(response.results)} results, not 1")
+    return PromptAnswer(message.index, response)
+
+
 def _result_to_proto(result: Result) -> pb.Result:
-    error = result.error
     return pb.Result(
         prompt_id=result.prompt_id,
         masks=[mask_to_proto(mask) for mask in result.masks],
         best=result.best,
         advice=None if result.advice is None else _advice_to_proto(result.advice),
-        route=_route_to_proto(result.route),
-        error=None if error is None else pb.ResultError(code=error.code, message=error.message),
+        route=None if result.route is None else _route_to_proto(result.route),
+        error=None if result.error is None else _error_to_proto(result.error),
     )
 
 
 def _result_from_proto(message: pb.Result) -> Result:
-    error = message.error
     return Result(
         prompt_id=message.prompt_id if message.HasField("prompt_id") else None,
         masks=tuple(mask_from_proto(mask) for mask in message.masks),
         best=message.best if message.HasField("best") else None,
         advice=_advice_from_proto(message.advice) if message.HasField("advice") else None,
-        route=_route_from_proto(message.route),
-        error=ResultError(error.code, error.message) if message.HasField("error") else None,
+        route=_route_from_proto(message.route) if message.HasField("route") else None,
+        error=_error_from_proto(message.error) if message.HasField("error") else None,
     )
+
+
+def _error_to_proto(error: ResultError) -> pb.ResultError:
+    return pb.ResultError(
+        code=error.code, message=error.message, retry_after_ms=error.retry_after_ms
+    )
+
+
+def _error_from_proto(message: pb.ResultError) -> ResultError:
+    retry_after_ms = message.retry_after_ms if message.HasField("retry_after_ms") else None
+    return ResultError(message.code, message.message, retry_after_ms)
 
 
 def _advice_to_proto(advice: Advice) -> pb.Advice:

@@ -89,6 +89,19 @@ class ResultErrorBody(AnswerModel):
 
     code: str
     message: str
+    retry_after_ms: float | None = Field(
+        default=None,
+        description="Milliseconds after which to send it again; null if that would not help.",
+    )
+
+    @classmethod
+    def from_domain(cls, error: ResultError) -> "ResultErrorBody":
+        """Write the error of one prompt."""
+        return cls(code=error.code, message=error.message, retry_after_ms=error.retry_after_ms)
+
+    def to_domain(self) -> ResultError:
+        """The error of one prompt."""
+        return ResultError(self.code, self.message, self.retry_after_ms)
 
 
 class ResultBody(AnswerModel):
@@ -98,22 +111,19 @@ class ResultBody(AnswerModel):
     masks: tuple[MaskBody, ...]
     best: int | None = Field(description="Index of the highest predicted_iou.")
     advice: AdviceBody | None
-    route: RouteBody
+    route: RouteBody | None = Field(description="Null only where no member answered.")
     error: ResultErrorBody | None
 
     @classmethod
     def from_domain(cls, result: Result) -> "ResultBody":
         """Write the answer to one prompt."""
-        error = result.error
         return cls(
             prompt_id=result.prompt_id,
             masks=tuple(MaskBody.from_domain(mask) for mask in result.masks),
             best=result.best,
             advice=None if result.advice is None else AdviceBody.from_domain(result.advice),
-            route=RouteBody.from_domain(result.route),
-            error=None
-            if error is None
-            else ResultErrorBody(code=error.code, message=error.message),
+            route=None if result.route is None else RouteBody.from_domain(result.route),
+            error=None if result.error is None else ResultErrorBody.from_domain(result.error),
         )
 
     def to_domain(self) -> Result:
@@ -122,14 +132,13 @@ class ResultBody(AnswerModel):
         Raises:
             ValueError: base64 or an array in it is damaged.
         """
-        error = self.error
         return Result(
             prompt_id=self.prompt_id,
             masks=tuple(mask.to_domain() for mask in self.masks),
             best=self.best,
             advice=None if self.advice is None else self.advice.to_domain(),
-            route=self.route.to_domain(),
-            error=None if error is None else ResultError(error.code, error.message),
+            route=None if self.route is None else self.route.to_domain(),
+            error=None if self.error is None else self.error.to_domain(),
         )
 
 
@@ -146,7 +155,9 @@ class TimingsBody(AnswerModel):
 class SegmentResponseBody(AnswerModel):
     """The answer to a segmentation request, results in the order of its prompts."""
 
-    image: ImageSizeBody
+    image: ImageSizeBody | None = Field(
+        description="Null only for a prompt of a stream that was refused before its image was seen."
+    )
     session_id: str | None
     results: tuple[ResultBody, ...]
     warnings: tuple[str, ...] = Field(description="What was done to the input.")
@@ -155,9 +166,9 @@ class SegmentResponseBody(AnswerModel):
     @classmethod
     def from_domain(cls, response: SegmentResponse) -> "SegmentResponseBody":
         """Write an answer."""
-        timings = response.timings_ms
+        timings, image = response.timings_ms, response.image
         return cls(
-            image=ImageSizeBody(width=response.image.width, height=response.image.height),
+            image=None if image is None else ImageSizeBody(width=image.width, height=image.height),
             session_id=response.session_id,
             results=tuple(ResultBody.from_domain(result) for result in response.results),
             warnings=response.warnings,
@@ -177,7 +188,7 @@ class SegmentResponseBody(AnswerModel):
             ValueError: base64 or an array in it is damaged.
         """
         return SegmentResponse(
-            image=ImageSize(self.image.width, self.image.height),
+            image=None if self.image is None else ImageSize(self.image.width, self.image.height),
             session_id=self.session_id,
             results=tuple(result.to_domain() for result in self.results),
             warnings=self.warnings,

@@ -6,10 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from suresam.domain import OutputRequest, Prompt, Route, SegmentOptions, SegmentRequest
+from suresam.domain import (
+    InteractHeader,
+    OutputRequest,
+    Prompt,
+    Route,
+    SegmentOptions,
+    SegmentRequest,
+)
 from suresam.errors import InvalidPrompt, InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
 from suresam.wire.grpc import (
+    interact_header_from_proto,
+    interact_header_to_proto,
+    interact_response_from_proto,
+    interact_response_to_proto,
     options_from_proto,
     options_to_proto,
     prompt_from_proto,
@@ -123,6 +134,32 @@ def test_a_cost_that_is_not_known_is_absent(full_response):
     message = segment_response_to_proto(replace(full_response, results=(result,)))
     [read] = segment_response_from_proto(over_the_wire(message)).results
     assert read.route.cost == {"m": 1.0}
+
+
+def test_a_header_of_a_stream_survives(full_request):
+    header = InteractHeader("s-1", "i-1", full_request.options, 250.0)
+    assert interact_header_from_proto(over_the_wire(interact_header_to_proto(header))) == header
+    least = InteractHeader("s-1")
+    assert interact_header_from_proto(over_the_wire(interact_header_to_proto(least))) == least
+
+
+def test_a_header_that_fits_no_message_is_refused_before_it_is_sent():
+    with pytest.raises(InvalidRequest, match="the header does not fit its message"):
+        interact_header_to_proto(InteractHeader(5))
+
+
+def test_the_answers_of_a_stream_survive(answers):
+    for answer in answers:
+        message = over_the_wire(interact_response_to_proto(answer))
+        assert repr(interact_response_from_proto(message)) == repr(answer)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_answer_without_exactly_one_result_is_a_value_error(count):
+    response = pb.SegmentResponse(results=[pb.Result()] * count)
+    message = pb.InteractResponse(index=7, response=response)
+    with pytest.raises(ValueError, match=f"prompt 7 has {count} results, not 1"):
+        interact_response_from_proto(message)
 
 
 def test_a_session_survives(session):

@@ -54,7 +54,8 @@ def test_what_was_not_computed_is_null(full_response):
 
 def test_a_failed_result_has_an_error_instead_of_masks(full_response):
     body = json.loads(SegmentResponseBody.from_domain(full_response).model_dump_json())
-    assert body["results"][2]["error"] == {"code": "out_of_memory", "message": "again"}
+    told = {"code": "out_of_memory", "message": "again", "retry_after_ms": None}
+    assert body["results"][2]["error"] == told
     assert body["results"][2]["masks"] == []
     assert body["results"][2]["advice"] is None
 
@@ -63,6 +64,13 @@ def test_a_client_passes_over_fields_of_a_newer_server(full_response):
     body = json.loads(SegmentResponseBody.from_domain(full_response).model_dump_json())
     body["later"] = body["results"][0]["later"] = 1
     assert SegmentResponseBody.model_validate_json(json.dumps(body)).to_domain().session_id == "s-1"
+
+
+def test_an_answer_of_an_older_server_says_no_time_to_come_back(full_response):
+    body = json.loads(SegmentResponseBody.from_domain(full_response).model_dump_json())
+    del body["results"][2]["error"]["retry_after_ms"]
+    read = SegmentResponseBody.model_validate_json(json.dumps(body)).to_domain()
+    assert read.results[2].error.retry_after_ms is None
 
 
 def test_an_answer_of_other_types_is_refused(full_response):

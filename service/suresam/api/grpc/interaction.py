@@ -1,0 +1,87 @@
+"""One `Interact` call: headers and prompts in, answers out as they are ready."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from suresam.api.prompt_stream import Outcome, Work, as_ready, outcome_of
+from suresam.domain import InteractHeader, PromptAnswer, SegmentResponse
+from suresam.errors import InvalidRequest
+from suresam.pb import segmentation_pb2 as pb
+from suresam.wire.grpc import (
+    interact_header_from_proto,
+    interact_response_to_proto,
+    prompt_from_proto,
+)
+
+if TYPE_CHECKING:
+    from suresam.routing.router import Router
+
+
+class Interaction:
+    """Answers the prompts of one stream.
+
+    Args:
+        router: the API's only door.
+        remaining_ms: the milliseconds that a prompt has now, of those that its header asks for.
+        request_id: of the call.
+    """
+
+    def __init__(
+        self, router: "Router", remaining_ms: Callable[[float], float | None], request_id: str
+    ) -> None:
+        self._router = router
+        self._remaining_ms = remaining_ms
+        self._request_id = request_id
+
+    async def answers(
+        self, stream: AsyncIterator[pb.InteractRequest], max_running: int
+    ) -> AsyncGenerator[pb.InteractResponse, None]:
+        """The answer to every prompt of a stream, with at most `max_running` in progress.
+
+        Raises:
+            InvalidRequest: no header first, an empty message, or options that cannot be read.
+            SessionNotFound: a header names no living session.
+        """
+        async with aclosing(as_ready(self._works(stream), max_running)) as outcomes:
+            async for index, outcome in outcomes:
+                yield interact_response_to_proto(PromptAnswer(index, outcome.response))
+
+    async def _works(
+        self, stream: AsyncIterator[pb.InteractRequest]
+    ) -> AsyncGenerator[Work[Outcome], None]:
+        header: InteractHeader | None = None
+        async for message in stream:
+            kind = message.WhichOneof("message")
+            if kind is None:
+                raise InvalidRequest("an empty message; each must hold a header or a prompt")
+            if kind == "header":
+                header = interact_header_from_proto(message.header)
+                await self._router.get_session(header.session_id)
+            elif header is None:
+                raise InvalidRequest(f"the first message must be the header, not {kind}")
+            else:
+                yield partial(self._answer, header, message.prompt)
+        if header is None:
+            raise InvalidRequest("the stream ended before its header")
+
+    async def _answer(self, header: InteractHeader, message: pb.Prompt) -> Outcome:
+        return await outcome_of(
+            self._segment(header, message),
+            prompt_id=message.prompt_id if message.HasField("prompt_id") else None,
+            session_id=header.session_id,
+            request_id=self._request_id,
+        )
+
+    async def _segment(self, header: InteractHeader, message: pb.Prompt) -> SegmentResponse:
+        # The time that the call itself may take is that of the whole stream: a prompt has its
+        # header's, or what any request has by default.
+        asked_ms = header.deadline_ms
+        if asked_ms is None:
+            asked_ms = self._router.default_deadline_ms
+        request = header.request(prompt_from_proto(message, "prompts[0]"))
+        return await self._router.segment(
+            replace(request, deadline_ms=self._remaining_ms(asked_ms))
+        )

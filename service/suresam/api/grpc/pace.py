@@ -1,0 +1,55 @@
+"""Client streams that must not stall: a limit between messages and one for the whole."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+from suresam.errors import DeadlineExceeded
+
+Message = TypeVar("Message")
+
+
+async def paced(
+    stream: AsyncIterator[Message], max_idle_s: float, max_total_s: float
+) -> AsyncGenerator[Message, None]:
+    """The messages of an upload, as long as they come in time.
+
+    Running late is `DeadlineExceeded` and not `InvalidRequest`: nothing is wrong with what was
+    sent, and over a better line the same upload may succeed.
+
+    Args:
+        stream: the messages as they arrive.
+        max_idle_s: seconds to wait for any one message.
+        max_total_s: seconds for all of them.
+
+    Raises:
+        DeadlineExceeded: with the limit that was passed.
+    """
+    iterator = aiter(stream)
+    started, num_messages = time.monotonic(), 0
+    while True:
+        left_s = max_total_s - (time.monotonic() - started)
+        try:
+            message = await asyncio.wait_for(_next(iterator), min(max_idle_s, left_s))
+        except (asyncio.TimeoutError, TimeoutError):
+            if left_s <= max_idle_s:
+                spent_s = time.monotonic() - started
+                raise DeadlineExceeded(
+                    f"the upload is not complete after {spent_s:.3g} s and {num_messages} "
+                    f"messages (limit {max_total_s:g} s)"
+                ) from None
+            raise DeadlineExceeded(
+                f"the upload stood still for {max_idle_s:g} s after {num_messages} messages "
+                f"(limit {max_idle_s:g} s between messages)"
+            ) from None
+        if message is None:
+            return
+        num_messages += 1
+        yield message
+
+
+async def _next(stream: AsyncIterator[Message]) -> Message | None:
+    async for message in stream:
+        return message
+    return None

@@ -1,0 +1,115 @@
+"""Uploads over gRPC that are refused, or given up, before they are through."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+from suresam.api.grpc.server import GrpcServer
+from suresam.api.grpc.servicer import Servicer
+from suresam.api.grpc.uploads import StreamLimits
+from suresam.pb import segmentation_pb2 as pb
+from suresam.pb.segmentation_pb2_grpc import SegmentationStub
+from suresam.segmentation.images import ImageLimits
+
+METHODS = ["UploadAndSegment", "CreateSession"]
+
+
+@pytest.fixture
+def stub_with(serving):
+    """A stub of the real service whose client streams have other limits."""
+
+    @asynccontextmanager
+    async def connected(**limits):
+        async with serving() as running:
+            parts = running.composition
+            all_limits = StreamLimits(
+                **{"images": ImageLimits(), "max_images": 2, "max_bytes": 2**20, "max_prompts": 2}
+                | limits
+            )
+            server = GrpcServer(Servicer(parts.router, all_limits, parts.telemetry), 2**22)
+            port = await server.start("127.0.0.1", 0)
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield SegmentationStub(channel)
+            await server.stop(0)
+
+    return connected
+
+
+def header(method):
+    if method == "CreateSession":
+        return pb.CreateSessionRequest(header=pb.CreateSessionHeader())
+    return pb.UploadAndSegmentRequest(header=pb.UploadAndSegmentHeader())
+
+
+def chunk(method, data):
+    kind = pb.CreateSessionRequest if method == "CreateSession" else pb.UploadAndSegmentRequest
+    return kind(chunk=data)
+
+
+async def refusal(call):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    trailing = dict(caught.value.trailing_metadata())
+    return caught.value.code(), trailing["suresam-error-code"], caught.value.details()
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_an_upload_that_stands_still_is_given_up(stub_with, method, photo):
+    async def stalled():
+        yield header(method)
+        yield chunk(method, photo()[:50])
+        await asyncio.Event().wait()
+
+    async with stub_with(max_idle_s=0.1) as stub:
+        code, told, message = await refusal(getattr(stub, method)(stalled()))
+    assert (code, told) == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded")
+    assert message == (
+        "the upload stood still for 0.1 s after 2 messages (limit 0.1 s between messages)"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_an_upload_that_trickles_is_given_up(stub_with, method, photo):
+    async def trickling():
+        yield header(method)
+        while True:
+            yield chunk(method, b"x")
+            await asyncio.sleep(0.01)
+
+    async with stub_with(max_idle_s=9, max_upload_s=0.2) as stub:
+        code, told, message = await refusal(getattr(stub, method)(trickling()))
+    assert (code, told) == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded")
+    assert "the upload is not complete after 0.2" in message
+    assert message.endswith("messages (limit 0.2 s)")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("fmt", ["PNG", "JPEG", "BMP", "GIF"])
+async def test_too_many_pixels_are_refused_before_the_rest_arrives(stub_with, method, fmt, photo):
+    data = photo(300, 200, fmt=fmt)
+
+    async def unfinished():
+        yield header(method)
+        yield chunk(method, data[: len(data) - 20])
+        await asyncio.Event().wait()
+
+    async with stub_with(images=ImageLimits(max_pixels=59_999)) as stub:
+        code, told, message = await refusal(getattr(stub, method)(unfinished()))
+    assert (code, told) == (grpc.StatusCode.INVALID_ARGUMENT, "image_too_large")
+    assert message.startswith("the image is 300 x 200 pixels (limits: ")
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
+async def test_images_within_the_limits_arrive_however_they_are_cut(stub_with, fmt, photo):
+    data = photo(40, 30, fmt=fmt)
+
+    def cut():
+        yield header("CreateSession")
+        for start in range(0, len(data), 7):
+            yield chunk("CreateSession", data[start : start + 7])
+
+    async with stub_with() as stub:
+        session = await stub.CreateSession(cut())
+    assert (session.images[0].width, session.images[0].height) == (40, 30)
