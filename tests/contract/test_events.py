@@ -268,6 +268,23 @@ async def test_no_more_prompts_than_the_limit_are_in_progress(running, client, f
     assert sorted(indices) == list(range(40))
 
 
+async def test_a_request_of_many_prompts_does_not_hold_up_a_click(running, client, fake):
+    held = await hold(fake, client, "mine")
+
+    async def all_of_many():
+        return [answer async for answer in client.segment_session_stream("mine", [CLICK] * 30)]
+
+    many = asyncio.create_task(all_of_many())
+    await waiting(running, 30)
+    click = asyncio.create_task(client.segment_session("mine", CLICK))
+    await waiting(running, 31)
+    fake.gate.let(3)  # who stands there, the first of the many, and the click
+    await click
+    assert rows(fake) == 3
+    fake.gate.set()
+    await asyncio.gather(held, many)
+
+
 async def test_hanging_up_drops_what_waits(running, client, fake):
     fake.gate.clear()
     fake.launches.clear()
@@ -313,7 +330,7 @@ async def test_openapi_tells_of_the_events(http):
 async def test_a_failure_of_the_service_breaks_the_answer_off(running, client, monkeypatch):
     segment, told = running.composition.router.segment, asyncio.Event()
 
-    async def fail(request):
+    async def fail(request, turn):
         if request.prompts[0].prompt_id == "p3":
             await told.wait()
             raise ZeroDivisionError("secret")

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
-from suresam.engine.cache import TIER, EmbeddingCache, Lease
+from suresam.engine.cache import TIER, EmbeddingCache
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
+from suresam.engine.slots import SlotRef
 from suresam.engine.worker import Worker
 from suresam.errors import InferenceError
 from suresam.prediction import Wanted
@@ -128,13 +129,13 @@ class Engine:
             with self._cache.pinned((image.key, self.backbone.name), caller) as lease:
                 if lease is not None:
                     row = await self._row(prompt, wanted, lease.embedding)
-                    decoded = await self._decode(row, wanted, caller, turn, watch, lease)
-                    return Answered(encoded, decoded)
+                    job = self._job(row, wanted, image, caller, turn, lease.ref)
+                    return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
             if encoded.value is not None:  # the cache has no slot for it
                 row = await self._row(prompt, wanted, encoded.value)
-                decoded = await self._decode(row, wanted, caller, turn, watch)
-                return Answered(encoded, decoded)
+                job = self._job(row, wanted, image, caller, turn)
+                return Answered(encoded, await self._decode(job, watch))
 
     async def embed(
         self, image: Image, caller: Caller, turn: int = 0
@@ -177,18 +178,21 @@ class Engine:
             return prepare()
         return await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
 
-    async def _decode(
+    def _job(
         self,
         row: DecodeRow,
         wanted: Wanted,
+        image: Image,
         caller: Caller,
         turn: int,
-        watch: "Callable[[Future[Any]], None] | None",
-        lease: Lease | None = None,
+        ref: SlotRef | None = None,
+    ) -> DecodeJob:
+        name, tenant, deadline = self.backbone.name, caller.tenant, caller.deadline
+        return DecodeJob(name, row, wanted, image.key, tenant, deadline, turn, ref)
+
+    async def _decode(
+        self, job: DecodeJob, watch: "Callable[[Future[Any]], None] | None"
     ) -> Done[Prediction] | InferenceError:
-        name = self.backbone.name
-        ref = None if lease is None else lease.ref
-        job = DecodeJob(name, row, wanted, caller.tenant, caller.deadline, turn, ref)
         self._worker.submit(job)
         if watch is not None:
             watch(job.reply)

@@ -75,10 +75,17 @@ class EncodeJob:
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "encode"
 
+    is_suspect: bool = False
+
     @property
     def bucket(self) -> tuple[object, ...]:
-        """Jobs of equal bucket may share a launch."""
-        return (self.stage, self.model)
+        """Jobs of equal bucket may share a launch; a suspect has one to itself."""
+        return (self.stage, self.model, id(self) if self.is_suspect else None)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is the same when the same thing is asked again."""
+        return (self.stage, self.model, self.image_key)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +95,7 @@ class DecodeJob:
     Attributes:
         row: it, on its embedding.
         wanted: of the answer.
+        image_key: of the image.
         ref: the slot that the embedding stands in, or None where it has none.
 
     The others are those of `Waiting`.
@@ -96,6 +104,7 @@ class DecodeJob:
     model: str
     row: DecodeRow
     wanted: Wanted
+    image_key: str = ""
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
@@ -104,10 +113,19 @@ class DecodeJob:
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"
 
+    is_suspect: bool = False
+
     @property
     def bucket(self) -> tuple[object, ...]:
-        """Jobs of equal bucket may share a launch: one model, one prompt length."""
-        return (self.stage, self.model, *self.row.shape)
+        """Jobs of equal bucket may share a launch: one model, one prompt length, no suspect."""
+        own = id(self) if self.is_suspect else None
+        return (self.stage, self.model, *self.row.shape, own)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is the same when the same thing is asked again."""
+        points, labels = self.row.points.tobytes(), self.row.labels.tobytes()
+        return (self.stage, self.model, self.image_key, points, labels)
 
 
 Job = EncodeJob | DecodeJob

@@ -188,7 +188,8 @@ class LocalEngine:
         rows = engine.rows(image.key, len(call.prompts))
         with self._admission.work(rows, caller.remaining_ms):
             answers = await _all(
-                self._answer(question, prompt, turn) for turn, prompt in enumerate(call.prompts)
+                self._answer(question, prompt, turn)
+                for turn, prompt in enumerate(call.prompts, call.turn)
             )
         _raise_if_superseded(answers)
         answered = [answer for answer in answers if isinstance(answer, Answered)]

@@ -13,12 +13,14 @@ import torch
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
+from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
     InferenceError,
     OutOfMemory,
+    Quarantined,
     ServiceError,
     ShuttingDown,
     WorkerFailed,
@@ -39,7 +41,8 @@ class Worker:
 
     A failed launch is tried again in parts (halves where memory ran out, else row by row), so that
     one bad row never becomes a neighbour's error.
-    If the thread itself dies, those it held get `WorkerFailed` and a new thread takes over.
+    If the thread itself dies, those it held get `WorkerFailed` and a new thread takes over; see
+    `Quarantine` for what becomes of them when they are asked again.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Worker:
         self._cache = cache
         self._telemetry = telemetry
         self._row_caps = RowCaps(time.monotonic)
+        self._quarantine = Quarantine()
         self._scheduler: Scheduler[Job] = Scheduler(limits, self._launch_ms, self._row_caps)
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -77,6 +81,10 @@ class Worker:
             if self._is_stopping:
                 job.reply.set_exception(ShuttingDown("the server is stopping"))
                 return
+            if self._quarantine.is_guilty(job.identity):
+                job.reply.set_exception(Quarantined(f"this {job.stage} killed two workers"))
+                return
+            job.is_suspect = self._quarantine.is_suspect(job.identity)
             job.reply.add_done_callback(partial(self._drop_if_cancelled, job))
             self._scheduler.add(job)
             self._report()
@@ -132,6 +140,8 @@ class Worker:
             logger.exception("the device's worker died")
             self._telemetry.engine_up.set(0)
             held, self._held = self._held, ()
+            with self._changed:
+                self._quarantine.blame(job.identity for job in held if not job.reply.done())
             # First the new thread: who is told to try again must find it.
             if self._is_warm and not self._is_stopping:
                 self.start()
@@ -187,6 +197,9 @@ class Worker:
     def _settle(self, batch: Sequence[Job], values: Sequence[Any], started: float) -> None:
         launch_ms = (time.monotonic() - started) * 1000
         self._record(batch, launch_ms)
+        if batch[0].is_suspect:
+            with self._changed:
+                self._quarantine.clear(batch[0].identity)
         for job, value in zip(batch, values, strict=True):
             if isinstance(value, ServiceError):
                 _fail(job, value)

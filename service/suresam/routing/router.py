@@ -101,8 +101,12 @@ class Router:
         """Whether requests can be answered."""
         return self._engine.is_ready()
 
-    async def segment(self, request: SegmentRequest) -> SegmentResponse:
+    async def segment(self, request: SegmentRequest, turn: int = 0) -> SegmentResponse:
         """Masks for every prompt of a request.
+
+        Args:
+            request: what to answer.
+            turn: its place, where it is one of several that make up a caller's request.
 
         Raises:
             ServiceError: see `errors`; a failure on the device alone is a result's own error.
@@ -127,6 +131,7 @@ class Router:
                 maps=options.uncertainty.maps,
                 entropy="entropy" in options.uncertainty.methods,
                 heads="usam" in options.uncertainty.methods,
+                turn=turn,
             )
         )
         results = await self._encode(request, reply, choice)

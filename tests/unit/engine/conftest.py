@@ -77,7 +77,8 @@ def decode_job():
         backbone = FakeBackbone(model)
         [embedding] = backbone.encode([np.full((8, 8, 3), red, np.uint8)])
         prompt = Prompt(points=[(4.0, 4.0)] * num_points)
-        return DecodeJob(model, prompt_row(prompt, SIZE, embedding, backbone), Wanted(SIZE))
+        row = prompt_row(prompt, SIZE, embedding, backbone)
+        return DecodeJob(model, row, Wanted(SIZE), f"image-{red}")
 
     return make
 

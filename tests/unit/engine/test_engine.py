@@ -97,8 +97,9 @@ async def test_prompts_on_other_images_get_their_own(engine):
 async def waiting_encode(engine, backbone, turn, num_waiters):
     """Waiters for one image, queued behind another one that the device holds."""
     backbone.gate.clear()
+    entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front"), CALLER))
-    await turn(lambda: engine._worker._held)
+    await turn(lambda: backbone.num_entered > entered)
     waiters = [asyncio.create_task(engine.embed(image("k"), CALLER)) for _ in range(num_waiters)]
     await turn(lambda: engine._worker._scheduler.waiting())
     return front, waiters
@@ -130,8 +131,9 @@ async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, co
 
 async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backbone, turn):
     backbone.gate.clear()
+    entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front"), CALLER))
-    await turn(lambda: engine._worker._held)
+    await turn(lambda: backbone.num_entered > entered)
     waiters = []
     for deadline in (2e9, 3e9, 1e9):
         caller = Caller("t", deadline)
@@ -214,8 +216,9 @@ async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
     engine = Engine(backbone, one, start_worker(backbone, cache=one), pool, telemetry)
     await engine.embed(image("seen"), CALLER)
     backbone.gate.clear()
+    entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front", Loader(PIXELS + 1)), CALLER))
-    await turn(lambda: engine._worker._held)
+    await turn(lambda: backbone.num_entered > entered)
     click = asyncio.create_task(engine.answer(CLICK, image("seen"), Wanted(SIZE), CALLER))
     await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"])
     assert one.num_pins == 1

@@ -16,6 +16,7 @@ from suresam.errors import (
     InferenceError,
     NonFiniteOutput,
     OutOfMemory,
+    Quarantined,
     ShuttingDown,
     WorkerFailed,
 )
@@ -259,6 +260,29 @@ def test_the_death_of_the_worker_fails_those_it_held_and_a_new_one_serves_the_ne
     later = encode_job()
     worker.submit(later)
     assert later.reply.result(WAIT_S).rows == 1
+    assert worker.is_ready()
+
+
+def test_what_killed_a_worker_is_tried_once_alone_and_then_no_more(
+    start_worker, backbone, hold, decode_job
+):
+    worker = start_worker(backbone)
+
+    def ask(*reds):
+        hold(worker, backbone)
+        backbone.launches.clear()
+        jobs = [decode_job(red) for red in reds]
+        for job in jobs:
+            worker.submit(job)
+        backbone.gate.set()
+        failures = [type(job.reply.exception(WAIT_S)) for job in jobs]
+        return failures, sorted(rows for stage, rows in backbone.launches if stage == "decode")
+
+    good, deadly, nobody = 1, backbone.deadly, type(None)
+    assert ask(good, deadly) == ([WorkerFailed, WorkerFailed], [2])
+    # Both are suspects: each goes alone, beside somebody new, and the innocent is cleared.
+    assert ask(good, deadly, 3) == ([nobody, WorkerFailed, nobody], [1, 1, 1])
+    assert ask(good, deadly, 3) == ([nobody, Quarantined, nobody], [2])
     assert worker.is_ready()
 
 

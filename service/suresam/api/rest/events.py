@@ -90,14 +90,16 @@ class EventResponse(Response):
         yield done_event(num_told)
 
     async def _works(self) -> AsyncGenerator[Work[Outcome], None]:
-        for prompt in self._call.prompts:
-            yield partial(self._answer, prompt)
+        last = self._service.max_running_prompts - 1
+        for index, prompt in enumerate(self._call.prompts):
+            # One that starts when another is answered stands behind those that still wait.
+            yield partial(self._answer, prompt, min(index, last))
 
-    async def _answer(self, prompt: Prompt) -> Outcome:
+    async def _answer(self, prompt: Prompt, turn: int) -> Outcome:
         remaining_ms = (self._deadline_at - time.monotonic()) * 1000
         alone = replace(self._call, prompts=(prompt,), deadline_ms=remaining_ms)
         return await outcome_of(
-            self._service.router.segment(alone),
+            self._service.router.segment(alone, turn),
             prompt_id=prompt.prompt_id,
             session_id=self._call.session_id,
             request_id=self._request.state.request_id,
