@@ -31,7 +31,7 @@ serve: $(VENV)/.serve ## start the service (HOST, HTTP_PORT, GRPC_PORT, DEVICE, 
 setup: $(VENV)/.dev ## install everything that development needs
 
 test: $(VENV)/.dev ## run the whole test suite (T=path to narrow it)
-	$(BIN)/python -m pytest $(T)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(T)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format service tests
