@@ -172,7 +172,7 @@ def _write(
     from suresam.benchmarks.serve.plot import draw_load
     from suresam.benchmarks.serve.report import report_json
 
-    body: dict[str, Any] = {"command": shlex.join(sys.argv), **circumstances}
+    body: dict[str, Any] = {"command": shlex.join(("suresam", *sys.argv[1:])), **circumstances}
     body |= {"options": asdict(options), **report_json(report)}
     try:
         (folder / REPORT).write_text(json.dumps(body, indent=2, allow_nan=False) + "\n")

@@ -103,5 +103,4 @@ def _colour(index: int) -> str:
 
 
 def _label(phase: Phase) -> str:
-    rate = "" if phase.rate is None else f", {phase.rate:.3g}/s"
-    return f"{phase.name}{rate}{' (void)' if phase.is_void else ''}"
+    return f"{phase.name}{' (void)' if phase.is_void else ''}"
