@@ -9,7 +9,7 @@ import numpy as np
 
 from suresam.benchmarks.serve.exchange import Exchange
 from suresam.benchmarks.serve.measurements import Measurements, measure, percentile
-from suresam.benchmarks.serve.people import WARM_UP_S, Person
+from suresam.benchmarks.serve.people import Person
 from suresam.benchmarks.serve.phase_log import PhaseLog
 from suresam.benchmarks.serve.pictures import Pictures
 from suresam.benchmarks.serve.resident_memory import resident_bytes
@@ -20,6 +20,9 @@ from suresam.benchmarks.serve.visits import Load, plan_visits
 
 TellCounts = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Makes, for the name of what is counted, a function that is told how many of how many are done."""
+
+WARM_UP_S = 1.0
+"""Seconds of people's clicks before anything counts."""
 
 _EARLY_AT_ONCE = 8
 _BEFORE_START_S = 0.1
@@ -95,13 +98,20 @@ class LoadTest:
         self._tell_counts = tell_counts
         self._pid = pid
 
-    async def people(self, number: int, seconds: float, mean_clicks: float | None = None) -> Phase:
+    async def people(
+        self,
+        number: int,
+        seconds: float,
+        mean_clicks: float | None = None,
+        warm_up_s: float = WARM_UP_S,
+    ) -> Phase:
         """Closed loop: so many people click without a pause.
 
         Args:
             number: of people.
-            seconds: after `WARM_UP_S`, which do not count.
+            seconds: of clicks that count.
             mean_clicks: of a visit; None lets everybody stay with one picture.
+            warm_up_s: seconds of clicks before them.
 
         Raises:
             ConfigurationError: the server takes no pictures.
@@ -111,7 +121,8 @@ class LoadTest:
         await _few_at_a_time([person.come for person in people])
         before = await self._samples()
         with self._tell_counts("seconds") as tell:
-            log = PhaseLog(_now() + WARM_UP_S, seconds, _every_second(seconds, tell))
+            begin_s = _now() + warm_up_s
+            log = PhaseLog(begin_s, seconds, _every_second(begin_s, seconds, tell))
             await asyncio.gather(*(person.act(log) for person in people))
             tell(round(seconds), round(seconds))
         counted = [e for e in log.exchanges if 0 <= e.done_s < seconds]
@@ -202,12 +213,13 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _every_second(seconds: float, tell: Callable[[int, int], None]) -> Callable[[], None]:
+def _every_second(
+    begin_s: float, seconds: float, tell: Callable[[int, int], None]
+) -> Callable[[], None]:
     """Tells whole seconds that have passed, whenever it is called."""
-    started = _now() + WARM_UP_S
 
     def told() -> None:
-        tell(max(0, min(int(_now() - started), round(seconds) - 1)), round(seconds))
+        tell(max(0, min(int(_now() - begin_s), round(seconds) - 1)), round(seconds))
 
     return told
 

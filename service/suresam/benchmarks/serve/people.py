@@ -10,9 +10,6 @@ from suresam.benchmarks.serve.pictures import Picture, Pictures
 from suresam.benchmarks.serve.target import Target
 from suresam.domain import Point
 
-WARM_UP_S = 1.0
-"""Seconds of clicking before anything counts."""
-
 _PAUSE_S = 0.1
 """Seconds that a person waits who was refused."""
 

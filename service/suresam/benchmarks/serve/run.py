@@ -7,6 +7,7 @@ from suresam.benchmarks.serve.load_test import LoadTest, Phase, TellCounts
 from suresam.benchmarks.serve.options import DEFAULT_PEOPLE, LoadOptions
 from suresam.benchmarks.serve.overload import OverloadReport, measure_capacity, overload
 from suresam.benchmarks.serve.pictures import Pictures
+from suresam.benchmarks.serve.process import raised_priority
 from suresam.benchmarks.serve.rest_server import RestServer
 from suresam.benchmarks.serve.sweep import CAPACITY_SHARES, sweep
 from suresam.benchmarks.serve.target import Target
@@ -63,7 +64,8 @@ async def run_load(options: LoadOptions, server: Server, tell_counts: TellCounts
             tell_counts=tell_counts,
             pid=server.pid,
         )
-        return await _run(options, test)
+        with raised_priority():
+            return await _run(options, test)
     finally:
         rest.close()
         if grpc is not None:

@@ -4,14 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from suresam.benchmarks.serve.exchange import OK, Reply
+from suresam.benchmarks.serve.exchange import Reply
 from suresam.benchmarks.serve.pictures import Picture
 from suresam.benchmarks.serve.rest_server import RestServer
 from suresam.domain import Point
 from suresam.errors import ConfigurationError
 
-_ATTEMPTS = 5
-_PAUSE_S = 0.3
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.2
 
 
 class Clicker(Protocol):
@@ -39,9 +39,13 @@ class Target:
         Raises:
             ConfigurationError: it was refused again and again.
         """
-        for _ in range(_ATTEMPTS):
+        now = asyncio.get_running_loop().time
+        until = now() + _PATIENCE_S
+        while True:
             reply = await self.rest.upload(picture)
-            if reply.code == OK and reply.session_id is not None:
+            if reply.session_id is not None:
                 return reply.session_id
+            if now() >= until:
+                break
             await asyncio.sleep(_PAUSE_S)
         raise ConfigurationError(f"the server refuses uploads before any load: {reply.code}")
