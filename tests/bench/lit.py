@@ -103,14 +103,13 @@ class SegmentApi(litserve.LitAPI):
                 mode="bilinear", align_corners=False,
             )  # fmt: skip
             iou = decoded.predicted_iou[row, 1:].tolist()
-            outputs[i] = {"masks": (logits[0] > 0).cpu().numpy(), "predicted_iou": iou}
+            # Written at once, so that a batch never holds all its large masks.
+            outputs[i] = answer((logits[0] > 0).cpu().numpy(), iou)
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return output
 
     def encode_response(self, output: dict[str, Any]) -> Response:
-        if "masks" in output:
-            output = answer(output["masks"], output["predicted_iou"])
         status = 200 if output else 404  # an exception would end the whole batch
         return Response(json.dumps(output), status, media_type="application/json")
 

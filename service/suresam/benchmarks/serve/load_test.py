@@ -16,7 +16,7 @@ from suresam.benchmarks.serve.resident_memory import resident_bytes
 from suresam.benchmarks.serve.server_metrics import Samples, ServerMetrics, difference, read_samples
 from suresam.benchmarks.serve.target import Target
 from suresam.benchmarks.serve.visitor import Visitor
-from suresam.benchmarks.serve.visits import Load, plan_visits
+from suresam.benchmarks.serve.visits import Load, num_clicks, plan_visits
 
 TellCounts = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Makes, for the name of what is counted, a function that is told how many of how many are done."""
@@ -141,7 +141,7 @@ class LoadTest:
         await _few_at_a_time(
             [v.come_early for group in visitors for v in group if v.visit.is_there]
         )
-        clicks = [c for plan in plans for v in plan if v.kind == "annotator" for c in v.clicks]
+        total = sum(map(num_clicks, plans))
         samples = [await self._samples()]
         resident: list[int | None] = []
         with self._tell_counts("clicks") as tell:
@@ -150,7 +150,7 @@ class LoadTest:
             def count() -> None:
                 nonlocal done
                 done += 1
-                tell(done, len(clicks))
+                tell(done, total)
 
             starts = _now() + _BEFORE_START_S + np.cumsum([0.0, *(s.seconds for s in steps)])
             logs = [

@@ -23,6 +23,11 @@ _LEAD_VISITS = 6.0
 would still be there."""
 
 
+_DRAWS = 30
+_CLOSE_SHARE = 0.03
+"""Plans that are drawn at most, and how near to the wanted number of clicks is near enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a phase is made of.
@@ -90,13 +95,32 @@ def plan_visits(load: Load, seconds: float, rng: np.random.Generator) -> list[Vi
     """All visits that have something to do within a phase, by their start.
 
     The phase begins in the middle of things: visitors who came before it are there and click on,
-    so the rate of clicks is the same in its first second as in its last.
+    so the rate of clicks is the same in its first second as in its last. Visits are few and their
+    clicks many, so the clicks of a short phase would scatter widely round their number: several
+    plans are drawn, and the one that comes nearest is taken.
 
     Args:
         load: what they do.
         seconds: length of the phase; what would come later is left out.
         rng: draws everything.
     """
+    wanted = load.rate * seconds
+    best: list[Visit] = []
+    for _ in range(_DRAWS):
+        plan = _draw_visits(load, seconds, rng)
+        if not best or abs(num_clicks(plan) - wanted) < abs(num_clicks(best) - wanted):
+            best = plan
+        if abs(num_clicks(best) - wanted) <= _CLOSE_SHARE * wanted:
+            break
+    return best
+
+
+def num_clicks(visits: list[Visit]) -> int:
+    """Clicks of annotators, who wait for their answers."""
+    return sum(len(visit.clicks) for visit in visits if visit.kind == "annotator")
+
+
+def _draw_visits(load: Load, seconds: float, rng: np.random.Generator) -> list[Visit]:
     pause_s = load.think_s * float(np.exp(THINK_SIGMA**2 / 2))
     lead_s = _LEAD_VISITS * load.mean_clicks * pause_s
     starts = arrival_times(load.visits_per_s, -lead_s, seconds, load.burstiness, rng)

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from suresam.benchmarks.serve.visits import Load, Visit, plan_visits
+from suresam.benchmarks.serve.visits import Load, Visit, num_clicks, plan_visits
 
 SECONDS = 3000.0
 
@@ -67,3 +67,13 @@ def test_visitors_do_what_their_kind_does():
 
 def test_a_plan_is_fixed_by_its_seed():
     assert planned(50.0) == planned(50.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_short_phase_has_about_the_clicks_that_were_asked_for(seed: int):
+    visits = plan_visits(Load(rate=10.0), 8.0, np.random.default_rng(seed))
+    assert num_clicks(visits) == pytest.approx(80, rel=0.1)
+
+
+def test_nothing_is_planned_at_rate_zero():
+    assert plan_visits(Load(rate=0.0), 8.0, np.random.default_rng(0)) == []
