@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 from typing_extensions import Self
@@ -22,6 +23,7 @@ class ServerProcess:
     Attributes:
         greeting: what it printed when it was ready.
         url, address: where REST and gRPC listen.
+        pid: of its process.
 
     Raises:
         ConfigurationError: it ended before it was ready, with its last line.
@@ -45,6 +47,9 @@ class ServerProcess:
             if "curl" in line:
                 break
         self.greeting = "".join(lines)
+        # A server that fails a lot logs a lot, and would wait for ever once the pipe is full.
+        self._reading = threading.Thread(target=self._process.stdout.read, daemon=True)
+        self._reading.start()
         url = re.search(r"REST +(http://\S+)", self.greeting)
         address = re.search(r"gRPC +(\S+)", self.greeting)
         if url is None or address is None:
@@ -52,12 +57,16 @@ class ServerProcess:
             raise ConfigurationError(f"suresam serve ended: {lines[-1].strip() if lines else ''}")
         self.url = url.group(1)
         self.address = address.group(1)
+        self.pid = self._process.pid
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self._process.send_signal(number)
-        self._process.communicate(timeout=_STOP_S)
-        return self._process.returncode
+        code = self._process.wait(timeout=_STOP_S)
+        self._reading.join()
+        assert self._process.stdout is not None, "it is a pipe"
+        self._process.stdout.close()
+        return code
 
     def __enter__(self) -> Self:
         return self

@@ -42,8 +42,9 @@ Answer = TypeVar("Answer")
 CHUNK_BYTES = 256 * 1024
 """How much of an image one message carries."""
 
-_ERROR_CODE_KEY = "suresam-error-code"
-_PUSHBACK_KEY = "grpc-retry-pushback-ms"
+ERROR_CODE_KEY = "suresam-error-code"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""Trailing metadata: the stable code of an error, and milliseconds to wait before another try."""
 
 _CODES_WITHOUT_KEY = {
     grpc.StatusCode.UNAVAILABLE: NotReady.code,
@@ -197,10 +198,10 @@ def refused(error: grpc.RpcError, address: str) -> ServiceError:
     status, details = error.code(), error.details() or ""
     pairs: Any = error.trailing_metadata() or ()
     trailing: dict[str, str | bytes] = dict(pairs)
-    pushback_ms = trailing.get(_PUSHBACK_KEY, "")
+    pushback_ms = trailing.get(PUSHBACK_KEY, "")
     # A proxy may write what is no number of milliseconds; then our own pauses apply.
     retry_after_s = int(pushback_ms) / 1000 if pushback_ms.isdigit() else None
-    code = trailing.get(_ERROR_CODE_KEY)
+    code = trailing.get(ERROR_CODE_KEY)
     if isinstance(code, str):
         return from_code(code, details, retry_after_s)
     code = _CODES_WITHOUT_KEY.get(status, ServiceError.code)

@@ -1,0 +1,71 @@
+"""What became of one request."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from suresam.errors import NotReady, Overloaded, ShuttingDown
+
+ExchangeKind = Literal["click", "upload", "one_shot", "cancelled_click", "slow_upload"]
+
+OK = "ok"
+HUNG_UP = "hung_up"
+TIMEOUT = "generator_timeout"
+UNREACHABLE = "unreachable"
+NO_SESSION = "no_session"
+MALFORMED = "malformed"
+"""Codes of the generator's own, beside those that a server answers with: we left before the
+answer, gave up waiting for it, had no connection, had nothing to click on because the upload had
+failed (such a click is never sent), or got an answer that is not of the documented form."""
+
+NO_ERRORS = (OK, HUNG_UP, NO_SESSION)
+
+REFUSALS = (Overloaded.code, NotReady.code, ShuttingDown.code, "http_429", "http_503")
+"""Codes that tell a visitor to come back later, ours and those of any other server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a server answered.
+
+    Attributes:
+        code: `OK`, the stable code of an error, or one of the generator's own.
+        received_s: when it came, by the event loop's clock.
+        has_retry_after: whether it said when to come back.
+        session_id: of an upload.
+    """
+
+    code: str
+    received_s: float
+    has_retry_after: bool = False
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a phase, in seconds since the phase began.
+
+    Attributes:
+        kind: what was asked.
+        intended_s: when it was to be sent.
+        sent_s: when it was; later if the generator lagged, or if a click had to wait for its
+            upload. Not sent at all: the time at which that was clear.
+        done_s: when the answer was there.
+        code, has_retry_after: as in `Reply`.
+    """
+
+    kind: ExchangeKind
+    intended_s: float
+    sent_s: float
+    done_s: float
+    code: str
+    has_retry_after: bool = False
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds from the intended time, so that a queue in front of us counts, too."""
+        return (self.done_s - self.intended_s) * 1000
+
+    @property
+    def answer_ms(self) -> float:
+        """Milliseconds from the time it was sent."""
+        return (self.done_s - self.sent_s) * 1000
