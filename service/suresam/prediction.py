@@ -21,8 +21,9 @@ from suresam.segmentation.backbone import (
     Decoded,
     DecodeRow,
 )
+from suresam.segmentation.mask_bits import pack_masks
 from suresam.segmentation.selection import CANDIDATE_TOKENS, mask_area, single_answers, stability
-from suresam.segmentation.transforms import LOGIT_BOUND, full_size_masks
+from suresam.segmentation.transforms import LOGIT_BOUND
 from suresam.uncertainty.advice import advise
 from suresam.uncertainty.agreement import mask_agreement
 from suresam.uncertainty.answer_scores import AGREEMENT, AREA, ENTROPY, PREDICTED_IOU
@@ -174,7 +175,7 @@ def _finish(
     return Prediction(
         size=wants.size,
         tokens=tuple(tokens),
-        mask_bits=_packed(full_size_masks(logits, wants.size)) if wants.masks else None,
+        mask_bits=pack_masks(logits, wants.size) if wants.masks else None,
         predicted_iou=tuple(predicted_iou),
         stability=tuple(stable),
         entropy=tuple(entropy[0]) if wants.entropy else None,
@@ -214,12 +215,6 @@ def click_after(
         row.points[np.isin(row.labels, BOX_LABELS, invert=True)] / backbone.input_size,
         size,
     )
-
-
-def _packed(masks: Tensor) -> NDArray[np.uint8]:
-    """(M, H, W) bool on the device to packed bits on the host, column by column."""
-    columns = masks.transpose(1, 2).contiguous().cpu().numpy()
-    return np.packbits(columns.reshape(len(columns), -1), axis=1)
 
 
 def _float16(values: Tensor) -> NDArray[np.float16]:

@@ -1,0 +1,58 @@
+"""Masks at the image's size, as bits: upsampled and cut where the logits are, copied once."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from suresam.domain import ImageSize
+from suresam.segmentation.transforms import full_size_masks
+
+
+def pack_masks(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
+    """Upsample logits, cut them at 0, and pack the pixels column by column.
+
+    On a CPU OpenCV does it: on two cores it takes a tenth of the time of PyTorch's operators, which
+    wait for each other's threads. The interpolation is the same up to the rounding of float32,
+    which moves about one pixel in five million.
+
+    Args:
+        low_res_logits: (M, h, w) float32.
+        size: of the image, pixels.
+
+    Returns:
+        (M, ceil(H W / 8)) uint8 on the host; the first pixel is the highest bit of the first byte.
+    """
+    if low_res_logits.device.type == "cpu":
+        return _pack_on_host(low_res_logits, size)
+    return pack_on_device(full_size_masks(low_res_logits, size))
+
+
+def _pack_on_host(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
+    # Transposed, so that the columns of the image come out as rows.
+    transposed = low_res_logits.float().transpose(1, 2).contiguous().numpy()
+    shape = (size.height, size.width)  # OpenCV's order, of the transpose
+    return np.stack(
+        [
+            np.packbits(np.asarray(cv2.resize(logits, shape, interpolation=cv2.INTER_LINEAR)) > 0)
+            for logits in transposed
+        ]
+    )
+
+
+def pack_on_device(masks: Tensor) -> NDArray[np.uint8]:
+    """Pack masks where they are, and copy the bits to the host. Not yet run on a GPU.
+
+    Args:
+        masks: (M, H, W) bool.
+
+    Returns:
+        As `pack_masks`.
+    """
+    columns = masks.transpose(1, 2).reshape(len(masks), -1)
+    bits = pad(columns, (0, -columns.shape[1] % 8)).view(len(masks), -1, 8)
+    weights = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=masks.device)
+    packed: NDArray[np.uint8] = (bits * weights).sum(-1, dtype=torch.uint8).cpu().numpy()
+    return packed
