@@ -15,5 +15,6 @@ COMMAND = (sys.executable, "-m", "suresam.cli")
 @pytest.fixture(scope="session")
 def server() -> Iterator[ServerProcess]:
     """One server with the demo family for all tests that only ask it."""
-    with ServerProcess() as server:
+    # A launch of several images is over the default cap in milliseconds on a slow machine.
+    with ServerProcess(["--max-encode-ms", "10000"]) as server:
         yield server
