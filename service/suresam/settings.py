@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         lt=1,
         description="part of the device's time that uploads get while clicks wait as well, 0 to 1",
     )
+    decode_threads: int | None = Field(
+        None,
+        ge=1,
+        description="threads that decode prompts where models run on the CPU (default: all cores "
+        "but one, which the rest of the service needs)",
+    )
     cpu_threads: int = Field(
         2, ge=1, description="threads that decode images and encode masks beside the device"
     )

@@ -52,6 +52,7 @@ def compose(settings: Settings, family: str, members: Sequence[Member]) -> Compo
                 encode_share=settings.encode_share,
             ),
             max_in_flight=settings.max_in_flight,
+            decode_threads=settings.decode_threads,
         ),
         pool,
         telemetry,

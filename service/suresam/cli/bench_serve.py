@@ -35,6 +35,7 @@ A phase in which the generator itself was late by more than --max-lag-ms (p99) i
 
 _PASSED_ON = (
     "people", "overload", "seconds", "goal_ms", "max_lag_ms", "timeout", "seed", "member",
+    "deadline_ms",
 )  # fmt: skip
 
 
@@ -67,6 +68,9 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="of each phase (default: 8)")  # fmt: skip
     add("--goal-ms", type=float, default=250.0, metavar="MS",
         help="a click answered within it is good (default: 250)")  # fmt: skip
+    add("--deadline-ms", type=float, metavar="MS",
+        help="that clicks ask for, so that the server can refuse what would come too late "
+        "(default: the server's own)")  # fmt: skip
     add("--max-lag-ms", type=float, default=20.0, metavar="MS",
         help="bound on the generator's own lag, p99 (default: 20)")  # fmt: skip
     add("--timeout", type=float, default=30.0, metavar="S",

@@ -66,12 +66,14 @@ class EngineLimits:
         cache: of what is remembered.
         batches: of one launch.
         max_in_flight: requests at a time.
+        decode_threads: of a decode on a CPU; None is all cores but one.
     """
 
     images: ImageLimits
     cache: CacheLimits
     batches: BatchLimits
     max_in_flight: int = 512
+    decode_threads: int | None = None
 
 
 class LocalEngine:
@@ -100,7 +102,9 @@ class LocalEngine:
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
         heads = {n: m.heads for n, m in self._members.items() if m.heads is not None}
         cache = EmbeddingCache(limits.cache, clock, telemetry)
-        self._worker = Worker(backbones, heads, limits.batches, self._costs, cache, telemetry)
+        self._worker = Worker(
+            backbones, heads, limits.batches, self._costs, cache, telemetry, limits.decode_threads
+        )
         self._engines = {
             name: Engine(backbone, cache, self._worker, pool, telemetry)
             for name, backbone in backbones.items()

@@ -29,7 +29,11 @@ MaxRows = Callable[[str, str], int]
 
 
 def warm_up(
-    backbone: Backbone, heads: MemberHeads | None, costs: CostTable, max_rows: MaxRows
+    backbone: Backbone,
+    heads: MemberHeads | None,
+    costs: CostTable,
+    max_rows: MaxRows,
+    prepare: Callable[[str], None],
 ) -> ImageEmbedding:
     """Run a model with one row and with as many as a launch may have, and note what that takes.
 
@@ -38,6 +42,7 @@ def warm_up(
         heads: its heads, or None.
         costs: where to note it.
         max_rows: of a launch; asked when one row's cost is known, from which it may follow.
+        prepare: called with the stage before it is run.
 
     Returns:
         An embedding, as the model makes them.
@@ -54,6 +59,7 @@ def warm_up(
     }
     launches[DECODE](1)  # what is done once only costs nobody later
     for stage, launch in launches.items():
+        prepare(stage)
         for rows in _sizes(partial(max_rows, stage, backbone.name)):
             try:
                 launch_ms = _median_ms(partial(launch, rows), _RUNS if rows == 1 else 1)

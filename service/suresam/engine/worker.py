@@ -12,6 +12,7 @@ import torch
 
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
+from suresam.engine.device_threads import DeviceThreads
 from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
@@ -53,12 +54,15 @@ class Worker:
         costs: CostTable,
         cache: EmbeddingCache,
         telemetry: Telemetry,
+        decode_threads: int | None = None,
     ) -> None:
         self._backbones = backbones
         self._heads = heads
         self._costs = costs
         self._cache = cache
         self._telemetry = telemetry
+        device = next(iter(backbones.values())).device
+        self._threads = DeviceThreads(device, decode_threads)
         self._row_caps = RowCaps(time.monotonic)
         self._quarantine = Quarantine()
         self._scheduler: Scheduler[Job] = Scheduler(limits, self._launch_ms, self._row_caps)
@@ -125,14 +129,7 @@ class Worker:
     def _main(self) -> None:
         try:
             if not self._is_warm:
-                self._cache.allocate(
-                    {
-                        name: warm_up(
-                            backbone, self._heads.get(name), self._costs, self._scheduler.max_rows
-                        )
-                        for name, backbone in self._backbones.items()
-                    }
-                )
+                self._cache.allocate({name: self._warm_up(name) for name in self._backbones})
                 self._is_warm = True
             self._telemetry.engine_up.set(1)
             self._loop()
@@ -147,6 +144,11 @@ class Worker:
                 self.start()
             for job in held:
                 _fail(job, WorkerFailed("the device's worker died; try again"))
+
+    def _warm_up(self, model: str) -> ImageEmbedding:
+        backbone, heads = self._backbones[model], self._heads.get(model)
+        max_rows = self._scheduler.max_rows
+        return warm_up(backbone, heads, self._costs, max_rows, self._threads.set_for)
 
     def _loop(self) -> None:
         while True:
@@ -210,6 +212,7 @@ class Worker:
     def _launch(self, batch: Sequence[Job]) -> Sequence[Any]:
         first = batch[0]
         backbone = self._backbones[first.model]
+        self._threads.set_for(first.stage)
         if isinstance(first, EncodeJob):
             return self._encode(backbone, [job for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]

@@ -28,9 +28,16 @@ class GrpcClicks:
         address: host:port.
         member: who should answer, a role or a name; None leaves it to the server.
         timeout_s: seconds after which an answer is given up.
+        deadline_ms: that clicks ask for; None leaves it to the server.
     """
 
-    def __init__(self, address: str, member: str | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        member: str | None,
+        timeout_s: float,
+        deadline_ms: float | None = None,
+    ) -> None:
         self._address = address
         limit = (("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),)
         self._channel = grpc.aio.insecure_channel(address, options=limit)
@@ -38,6 +45,7 @@ class GrpcClicks:
         route = None if member is None else pb.RouteRequest(mode=member)
         self._options = pb.SegmentOptions(route=route)
         self._timeout_s = timeout_s
+        self._deadline_ms = deadline_ms
 
     async def check_ready(self) -> None:
         """Make sure that the server answers.
@@ -56,6 +64,7 @@ class GrpcClicks:
             session_id=session_id,
             prompts=[pb.Prompt(points=[pb.Point(x=point.x, y=point.y)], labels=[1])],
             options=self._options,
+            deadline_ms=self._deadline_ms,
         )
         now = asyncio.get_running_loop().time
         try:

@@ -27,6 +27,7 @@ class LoadOptions:
         sizes: of pictures, width and height in pixels.
         seed: of all that is drawn.
         member: who should answer, or None.
+        deadline_ms: that clicks ask for; None leaves it to the server.
 
     Raises:
         ConfigurationError: a value is out of range, or two contradict each other.
@@ -43,6 +44,7 @@ class LoadOptions:
     timeout: float = 30.0
     seed: int = 0
     member: str | None = None
+    deadline_ms: float | None = None
 
     def __post_init__(self) -> None:
         """Check every value by itself, then together."""
@@ -50,6 +52,8 @@ class LoadOptions:
             _check_positive("--rates", rate)
         for name in ("seconds", "goal_ms", "max_lag_ms", "timeout"):
             _check_positive(f"--{name.replace('_', '-')}", getattr(self, name))
+        if self.deadline_ms is not None:
+            _check_positive("--deadline-ms", self.deadline_ms)
         _check_positive("--think", self.load.think_s)
         _check_positive("--burstiness", self.load.burstiness)
         if not (math.isfinite(self.load.mean_clicks) and self.load.mean_clicks >= 1):

@@ -1,6 +1,7 @@
 """A load test from its options to its phases."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from suresam.benchmarks.serve.grpc_clicks import GrpcClicks
 from suresam.benchmarks.serve.load_test import LoadTest, Phase, TellCounts
@@ -47,13 +48,17 @@ async def run_load(options: LoadOptions, server: Server, tell_counts: TellCounts
     Raises:
         ConfigurationError: the server cannot be reached, or gives no masks without load.
     """
-    route = {} if options.member is None else {"route": {"mode": options.member}}
-    rest = RestServer(server.url, route, options.timeout)
+    asked: dict[str, Any] = {}
+    if options.member is not None:
+        asked["route"] = {"mode": options.member}
+    if options.deadline_ms is not None:
+        asked["deadline_ms"] = options.deadline_ms
+    rest = RestServer(server.url, asked, options.timeout)
     grpc = None
     try:
         await rest.check_ready()
         if server.grpc is not None:
-            grpc = GrpcClicks(server.grpc, options.member, options.timeout)
+            grpc = GrpcClicks(server.grpc, options.member, options.timeout, options.deadline_ms)
             await grpc.check_ready()
         test = LoadTest(
             Target(rest, grpc or rest),

@@ -22,6 +22,7 @@ _LOAD = ("burstiness", "mean_clicks", "think_s", "bulk", "cancel", "stall")
         ({"goal_ms": float("nan")}, "--goal-ms=nan"),
         ({"max_lag_ms": -1.0}, "--max-lag-ms=-1"),
         ({"timeout": 0.0}, "--timeout=0"),
+        ({"deadline_ms": 0.0}, "--deadline-ms=0 must be over 0"),
         ({"think_s": 0.0}, "--think=0"),
         ({"burstiness": 0.0}, "--burstiness=0"),
         ({"mean_clicks": 0.5}, "--clicks=0.5 must be at least 1"),
