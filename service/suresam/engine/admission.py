@@ -89,7 +89,7 @@ class Admission:
             Overloaded: with the time after which the same request would be let in.
         """
         wait_ms, own_ms = self._backlog.wait_ms(rows), self._backlog.own_ms(rows)
-        if wait_ms > 0 and wait_ms + own_ms > remaining_ms:
+        if rows and wait_ms > 0 and wait_ms + own_ms > remaining_ms:
             self._refuse("wait")
             raise Overloaded(
                 f"the answer would take {wait_ms + own_ms:.0f} ms, {wait_ms:.0f} ms of them "

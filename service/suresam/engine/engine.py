@@ -157,8 +157,10 @@ class Engine:
         if self.is_cached(image.key):
             return _CACHED
         shared = self._encodes.get(image.key)
-        self._count_lookup("miss" if shared is None else "shared")
-        if shared is None:
+        # One that is done and was driven out again before we looked is no use any more.
+        is_under_way = shared is not None and shared.task is not None and not shared.task.done()
+        self._count_lookup("shared" if is_under_way else "miss")
+        if shared is None or not is_under_way:
             shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
             shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
         assert shared.task is not None, "it is made together with its task"
@@ -170,7 +172,8 @@ class Engine:
             shared.num_waiting -= 1
             if shared.num_waiting == 0:
                 shared.task.cancel()
-                self._encodes.pop(image.key, None)
+                if self._encodes.get(image.key) is shared:
+                    del self._encodes[image.key]
 
     async def _row(self, prompt: Prompt, wanted: Wanted, embedding: ImageEmbedding) -> DecodeRow:
         prepare = partial(prompt_row, prompt, wanted.size, embedding, self.backbone)

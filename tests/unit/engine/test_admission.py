@@ -69,6 +69,12 @@ def test_where_nothing_waits_even_a_short_deadline_may_try(make):
         pass
 
 
+def test_who_needs_nothing_of_the_device_is_let_in_behind_any_backlog(make):
+    admission = make()
+    with admission.work({("encode", "m"): 1000}, 600_000), admission.work({}, 1):
+        pass
+
+
 def test_a_refused_request_leaves_nothing_in_the_backlog(make):
     admission = make()
     with admission.work(UPLOAD, 60_000):

@@ -208,6 +208,32 @@ async def test_an_image_that_was_driven_out_is_encoded_again(
     assert backbone.launches.count(("encode", 1)) == 3
 
 
+class ThrashingCache(EmbeddingCache):
+    """The first embedding of "k" is driven out before anybody could pin it."""
+
+    has_thrashed = False
+
+    def put(self, key, embedding):
+        kept = super().put(key, embedding)
+        if key[0] == "k" and not self.has_thrashed:
+            self.has_thrashed = True
+            super().put(("another", key[1]), embedding)
+        return kept
+
+
+async def test_all_who_wait_for_an_image_that_is_driven_out_at_once_are_answered(
+    start_worker, backbone, clock, telemetry, pool
+):
+    cache = ThrashingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
+    engine = Engine(backbone, cache, start_worker(backbone, cache=cache), pool, telemetry)
+    answers = await asyncio.gather(
+        *(engine.answer(CLICK, image("k"), Wanted(SIZE), CALLER) for _ in range(3))
+    )
+    assert list(map(red_of, answers)) == [5, 5, 5]
+    assert backbone.launches.count(("encode", 1)) == 2
+    assert engine._encodes == {}
+
+
 async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
     start_worker, backbone, clock, telemetry, pool, turn
 ):
