@@ -5,7 +5,7 @@ owns the device. Between them stand jobs with a future each, and the embedding c
 A call passes `local`, `admission`, `engine` (one model), `worker` with its `scheduler`, and back.
 
 Choices. A batch is formed when the device is free and never before, so there is nothing to keep
-open. Encodes that find every slot pinned hand their embedding over instead of waiting for one: it
+open. An encode that finds every slot pinned does not wait for one: its embedding is handed over and
 lives as long as its request. A batch gathers rows by stacking views of their slots, which is one
 copy, as a gather by index would be.
 """

@@ -1,4 +1,4 @@
-"""Work that was let in and is not done yet, and how long a newcomer would wait behind it."""
+"""Work of requests in progress, and how long a newcomer would wait behind it."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Backlog:
         self._rows.update(rows)
 
     def remove(self, rows: Rows) -> None:
-        """Work is done or given up."""
+        """A request's work is done or given up, all of it."""
         self._rows.subtract(rows)
         self._rows = +self._rows
 

@@ -21,6 +21,14 @@ def default_cache_bytes(device: str) -> int:
     return min(_MOST_OF_HOST, int(_SHARE_OF_HOST * free_host_bytes()))
 
 
+def _reclaimable_bytes(cgroup: Path) -> int:
+    """Of what a container uses, files in memory that make room when it is needed."""
+    stat = cgroup / "memory.stat"
+    lines = stat.read_text().splitlines() if stat.is_file() else []
+    counts = {name: int(count) for name, count in (line.split() for line in lines)}
+    return counts.get("inactive_file", 0) + counts.get("active_file", 0)
+
+
 def free_host_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
     """Memory that this process may still take: the machine's, or less in a container.
 
@@ -32,5 +40,5 @@ def free_host_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROU
         free.append(int(lines["MemAvailable"].split()[0]) * 1024)
     limit, used = cgroup / "memory.max", cgroup / "memory.current"
     if limit.is_file() and (text := limit.read_text().strip()) != "max":
-        free.append(int(text) - int(used.read_text()))
+        free.append(int(text) - int(used.read_text()) + _reclaimable_bytes(cgroup))
     return max(0, int(min(free)))

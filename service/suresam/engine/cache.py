@@ -70,7 +70,7 @@ class EmbeddingCache:
     Args:
         limits: of memory and time.
         clock: monotonic seconds.
-        telemetry: counts look-ups, bytes and evictions.
+        telemetry: counts bytes and evictions.
     """
 
     def __init__(
@@ -145,12 +145,11 @@ class EmbeddingCache:
         if room is None or ref is None:
             yield None
             return
-        self._telemetry.cache_requests.labels("hit", TIER, key[1]).inc()
         try:
             yield Lease(room.arena.read(ref.slot), ref)
         finally:
             with self._lock:
-                room.table.unpin(key)
+                room.table.unpin(key, ref)
 
     def put(self, key: CacheKey, embedding: ImageEmbedding) -> bool:
         """Copy an embedding into a slot; whether there was one for it."""
@@ -167,8 +166,13 @@ class EmbeddingCache:
             return False
         if was_full:
             self._telemetry.cache_evictions.labels("bytes").inc()
-        # Without the lock: nobody pins the entry before this thread, which alone writes, is done.
-        room.arena.write(ref.slot, embedding)
+        # Without the lock: who pins the entry already lets it be read by this thread only, later.
+        try:
+            room.arena.write(ref.slot, embedding)
+        except BaseException:
+            with self._lock:
+                room.table.discard(key)
+            raise
         self._report()
         return True
 

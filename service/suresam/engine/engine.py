@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ class Answered:
     """What became of one prompt.
 
     Attributes:
-        encoded: how its image was embedded; zeros where that was cached.
+        encoded: how its image was embedded, without the embedding; zeros where that was cached.
         decoded: its prediction, or the error that is its own.
     """
 
@@ -127,15 +127,17 @@ class Engine:
         encoded = _CACHED
         while True:
             with self._cache.pinned((image.key, self.backbone.name), caller) as lease:
-                if lease is not None:
-                    row = await self._row(prompt, wanted, lease.embedding)
-                    job = self._job(row, wanted, image, caller, turn, lease.ref)
+                # Where the cache had no slot for it, or has it no more: as it was made for us.
+                embedding = encoded.value if lease is None else lease.embedding
+                if embedding is not None:
+                    if encoded is _CACHED:
+                        self._count_lookup("hit")
+                    encoded = replace(encoded, value=None)
+                    row = await self._row(prompt, wanted, embedding)
+                    ref = None if lease is None else lease.ref
+                    job = self._job(row, wanted, image, caller, turn, ref)
                     return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
-            if encoded.value is not None:  # the cache has no slot for it
-                row = await self._row(prompt, wanted, encoded.value)
-                job = self._job(row, wanted, image, caller, turn)
-                return Answered(encoded, await self._decode(job, watch))
 
     async def embed(
         self, image: Image, caller: Caller, turn: int = 0
@@ -151,8 +153,7 @@ class Engine:
             turn: the image's place among those of its request.
 
         Returns:
-            What it took; the value is None when it is in the cache now, and the embedding itself
-            where the cache has no slot for it.
+            What it took, and the embedding if it was made; the cache has it, too, if it has room.
         """
         if self.is_cached(image.key):
             return _CACHED
@@ -188,7 +189,7 @@ class Engine:
         image: Image,
         caller: Caller,
         turn: int,
-        ref: SlotRef | None = None,
+        ref: SlotRef | None,
     ) -> DecodeJob:
         name, tenant, deadline = self.backbone.name, caller.tenant, caller.deadline
         return DecodeJob(name, row, wanted, image.key, tenant, deadline, turn, ref)

@@ -61,8 +61,8 @@ class Caller:
 class EncodeJob:
     """An image to embed: RGB uint8 (H, W, 3), and the key to keep it under.
 
-    The result is None when the cache keeps the embedding, which otherwise it is itself. The other
-    attributes are those of `Waiting`.
+    The result is the embedding, which the cache keeps a copy of if it can. The other attributes
+    are those of `Waiting`.
     """
 
     model: str
@@ -125,7 +125,8 @@ class DecodeJob:
     def identity(self) -> tuple[object, ...]:
         """What is the same when the same thing is asked again."""
         points, labels = self.row.points.tobytes(), self.row.labels.tobytes()
-        return (self.stage, self.model, self.image_key, points, labels)
+        mask = None if self.row.mask_input is None else hash(self.row.mask_input.tobytes())
+        return (self.stage, self.model, self.image_key, points, labels, mask)
 
 
 Job = EncodeJob | DecodeJob

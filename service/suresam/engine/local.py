@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -153,13 +154,8 @@ class LocalEngine:
             caller = _caller(call.tenant, call.remaining_ms)
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
-            images = await _within(
-                call.remaining_ms,
-                _all(
-                    self._take_in(caller, call.model, image, turn)
-                    for turn, image in enumerate(call.images)
-                ),
-            )
+            work = self._take_in(caller, call.model, call.images)
+            images = await _within(call.remaining_ms, work)
             return self._sessions.create(call.tenant, call.session_id, tuple(images))
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
@@ -168,8 +164,8 @@ class LocalEngine:
             caller = _caller(call.tenant, call.remaining_ms)
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
-            work = self._take_in(caller, call.model, call.image)
-            image = await _within(call.remaining_ms, work)
+            work = self._take_in(caller, call.model, (call.image,))
+            [image] = await _within(call.remaining_ms, work)
             return self._sessions.add(call.tenant, call.session_id, image)
 
     async def get_session(self, tenant: str, session_id: str) -> Session:
@@ -241,12 +237,21 @@ class LocalEngine:
             except Superseded as error:
                 return error
 
-    async def _take_in(self, caller: Caller, model: str, data: bytes, turn: int = 0) -> StoredImage:
+    async def _take_in(
+        self, caller: Caller, model: str, files: Sequence[bytes]
+    ) -> list[StoredImage]:
         engine = self._engine(model)
-        image = await self._uploads.open(caller.tenant, data)
-        with self._admission.work(engine.rows(image.key, 0), caller.remaining_ms):
-            await engine.embed(Image(image.key, self._uploads.pixels(data)), caller, turn)
-        return image
+        images = await _all(self._uploads.open(caller.tenant, data) for data in files)
+        rows: Counter[tuple[str, str]] = Counter()
+        for key in {image.key for image in images}:
+            rows.update(engine.rows(key, 0))
+        # Let in as a whole: its own images are nobody that a request would have to wait for.
+        with self._admission.work(rows, caller.remaining_ms):
+            await _all(
+                engine.embed(Image(image.key, self._uploads.pixels(image.data)), caller, turn)
+                for turn, image in enumerate(images)
+            )
+        return images
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:

@@ -24,7 +24,5 @@ class RowCaps:
     def __call__(self, stage: str, model: str) -> float:
         """Rows of one launch at most."""
         cap, until = self._lowered.get((stage, model), (math.inf, math.inf))
-        if self._clock() >= until:
-            del self._lowered[stage, model]
-            return math.inf
-        return cap
+        # Never deleted: the event loop asks while the worker lowers.
+        return math.inf if self._clock() >= until else cap

@@ -76,6 +76,12 @@ class Scheduler(Generic[J]):
             self._waiting[job.stage, job.model] -= 1
         return was_here
 
+    def postpone(self, job: J, deadline: float) -> None:
+        """Let a job have a later deadline. It keeps its place, and is late no more."""
+        job.deadline = deadline
+        if self._late[job.stage].remove(job):
+            self._queues[job.stage].add(job)
+
     def waiting(self) -> Counter[tuple[str, str]]:
         """Jobs waiting by (stage, model)."""
         return +self._waiting

@@ -100,11 +100,18 @@ class SlotTable(Generic[K]):
             self._probation.move_to_end(key)
         return entry.ref
 
-    def unpin(self, key: K) -> None:
-        """Give a pin back."""
-        entry = self._probation.get(key) or self._protected[key]
+    def unpin(self, key: K, ref: SlotRef) -> None:
+        """Give a pin back; of an entry that was discarded in the meantime nothing is left to do."""
+        entry = self._probation.get(key) or self._protected.get(key)
+        if entry is None or entry.ref != ref:
+            assert not self.is_current(ref), "pins and unpins are balanced"
+            return
         assert entry.pins > 0, "pins and unpins are balanced"
         entry.pins -= 1
+
+    def discard(self, key: K) -> None:
+        """Take out an entry that could not be written, even if it is pinned."""
+        self._remove(key)
 
     def is_current(self, ref: SlotRef) -> bool:
         """Whether a slot still holds what it held when the reference was made."""

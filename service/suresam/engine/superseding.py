@@ -41,7 +41,8 @@ class Click:
                 return task.result()
             raise Superseded("a newer request for the same prompt_id of this session came in")
         finally:
-            task.cancel()
+            if not task.cancel() and not task.cancelled():
+                task.exception()  # read, or it would be logged as forgotten where we are cancelled
 
 
 class LatestClicks:

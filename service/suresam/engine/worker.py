@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 import torch
@@ -69,6 +68,7 @@ class Worker:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_warm = False
+        self._jobs: dict[Future[Any], Job] = {}
         self._held: Sequence[Job] = ()
         self._thread: threading.Thread | None = None
 
@@ -89,7 +89,10 @@ class Worker:
                 job.reply.set_exception(Quarantined(f"this {job.stage} killed two workers"))
                 return
             job.is_suspect = self._quarantine.is_suspect(job.identity)
-            job.reply.add_done_callback(partial(self._drop_if_cancelled, job))
+            # Not bound to the callback, which the reply keeps: job and reply would hold each other,
+            # and the job's pixels, until the garbage collector comes by.
+            self._jobs[job.reply] = job
+            job.reply.add_done_callback(self._forget)
             self._scheduler.add(job)
             self._report()
             self._changed.notify()
@@ -97,10 +100,7 @@ class Worker:
     def postpone(self, job: Job, deadline: float) -> None:
         """Let a job that still waits have a later deadline."""
         with self._changed:
-            is_waiting = self._scheduler.remove(job)
-            job.deadline = deadline
-            if is_waiting:
-                self._scheduler.add(job)
+            self._scheduler.postpone(job, deadline)
 
     def is_ready(self) -> bool:
         """Whether the models are warm and the thread is alive."""
@@ -164,6 +164,7 @@ class Worker:
             if live:
                 self._run(live)
             self._held = ()
+            del batch, live  # or the last launch would be kept as long as nobody comes
 
     def _run(self, batch: Sequence[Job]) -> None:
         """Launch a batch of one bucket; if it fails, in parts."""
@@ -221,24 +222,20 @@ class Worker:
         rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
         return predict(backbone, rows, wanted, self._heads.get(first.model))
 
-    def _encode(
-        self, backbone: Backbone, batch: Sequence[EncodeJob]
-    ) -> list[ImageEmbedding | None]:
+    def _encode(self, backbone: Backbone, batch: Sequence[EncodeJob]) -> list[ImageEmbedding]:
         embeddings = backbone.encode([job.image for job in batch])
-        keys = [(job.image_key, job.model) for job in batch]
-        return [
-            None if self._cache.put(key, embedding) else embedding
-            for key, embedding in zip(keys, embeddings, strict=True)
-        ]
+        for job, embedding in zip(batch, embeddings, strict=True):
+            self._cache.put((job.image_key, job.model), embedding)
+        return embeddings
 
-    def _drop_if_cancelled(self, job: Job, reply: "Future[Any]") -> None:
-        """A job whose caller left goes at once, with the pixels that it holds."""
-        if not reply.cancelled():
-            return
-        self._telemetry.cancelled.labels(job.stage).inc()
+    def _forget(self, reply: "Future[Any]") -> None:
+        """A job is done; one whose caller left goes at once, with the pixels that it holds."""
         with self._changed:
-            self._scheduler.remove(job)
-            self._report()
+            job = self._jobs.pop(reply)
+            if reply.cancelled():
+                self._telemetry.cancelled.labels(job.stage).inc()
+                self._scheduler.remove(job)
+                self._report()
 
     def _record(self, batch: Sequence[Job], launch_ms: float) -> None:
         stage, model = batch[0].stage, batch[0].model

@@ -63,6 +63,8 @@ class Sam2Backbone:
         pixels = normalise_images(images, self.input_size, self._device)
         with self._autocast():
             image_embed, fine, middle = self._model.forward_image(pixels)
+        if self._device.type == "cuda":  # or its time would be the next launch's
+            torch.cuda.synchronize(self._device)
         return [ImageEmbedding(image_embed[i], (fine[i], middle[i])) for i in range(len(images))]
 
     @torch.inference_mode()

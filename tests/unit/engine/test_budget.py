@@ -29,6 +29,11 @@ def test_a_container_lends_what_its_limit_leaves(machine):
     assert machine(2 * GIB, limit=4 * GIB) == 2 * GIB
 
 
+def test_files_that_a_container_has_in_memory_make_room(machine, tmp_path):
+    (tmp_path / "memory.stat").write_text(f"anon {GIB}\ninactive_file {GIB}\nactive_file {GIB}\n")
+    assert machine(64 * GIB, limit=4 * GIB, used=3 * GIB) == 3 * GIB
+
+
 def test_a_system_that_does_not_tell_gets_the_largest_default(tmp_path):
     assert free_host_bytes(tmp_path / "none", tmp_path) == 8 * GIB
 

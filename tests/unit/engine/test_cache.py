@@ -45,7 +45,6 @@ def test_what_was_put_is_found_whole(make, count):
         assert lease.embedding.image_embed.tolist() == [7] * 4
         assert [t.tolist() for t in lease.embedding.high_res_feats] == [[8, 8], [9]]
     assert cache.size_bytes == BYTES == count("cache_bytes", tier="device")
-    assert count("cache_requests_total", result="hit", tier="device", model="m") == 1
 
 
 def test_the_cache_keeps_its_own_copy(make):

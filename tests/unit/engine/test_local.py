@@ -432,6 +432,15 @@ async def test_one_bad_image_of_a_session_calls_the_others_off(make, backbones, 
     assert backbones[0].launches == [("encode", 1), ("decode", 1)]
 
 
+async def test_a_session_does_not_have_to_wait_for_its_own_images(make):
+    """However long they take together: nobody else is there."""
+    engine = await make()
+    engine._costs.__init__()
+    engine._costs.record("encode", "fake-small", 1, 60_000.0)
+    session = await engine.create_session(CREATE)
+    assert len(session.images) == 2
+
+
 async def test_a_session_expires(make, clock):
     engine = await make(cache=CacheLimits(ttl_s=60))
     await engine.create_session(CREATE)

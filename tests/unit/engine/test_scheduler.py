@@ -139,6 +139,25 @@ def test_a_removed_job_is_gone_wherever_it_waits():
     assert scheduler.take(NOW) == []
 
 
+def test_a_job_that_more_and_more_callers_wait_for_keeps_its_place():
+    joined, other = encode(deadline=NOW + 1), encode(deadline=NOW + 2)
+    scheduler = scheduler_with(joined, other, max_encode=1)
+    scheduler.postpone(joined, NOW + 10)
+    assert scheduler.take(NOW) == [joined]
+
+
+def test_a_late_job_that_somebody_joins_is_late_no_more():
+    late, others = encode(deadline=NOW), [encode() for _ in range(2)]
+    scheduler = scheduler_with(late, *others, max_encode=1)
+    assert scheduler.take(NOW) == others[:1]
+    scheduler.postpone(late, NOW + 10)
+    scheduler.add(encode())
+    assert scheduler.take(NOW) == others[1:]
+    assert scheduler.take(NOW) == [late]  # who came after it would pass it if it were late
+    scheduler.postpone(late, NOW + 20)  # it is on the device
+    assert scheduler.waiting() == {("encode", "a"): 1}
+
+
 def test_take_all_empties_everything():
     late, click, upload = decode(deadline=NOW), decode(), encode()
     scheduler = scheduler_with(late, upload, click, max_decode=1)

@@ -16,7 +16,7 @@ def table_with(*keys, num_slots=5, ttl_s=60.0):
 
 def use(table, key, user, now=NOW):
     ref = table.pin(key, user, now)
-    table.unpin(key)
+    table.unpin(key, ref)
     return ref
 
 
@@ -77,25 +77,36 @@ def test_the_protected_leave_room_for_newcomers():
 
 def test_the_pinned_stay_and_when_all_are_nobody_comes_in():
     table = table_with(*"abc", num_slots=3)
-    for key in "abc":
-        table.pin(key, "me", NOW)
+    refs = {key: table.pin(key, "me", NOW) for key in "abc"}
     assert table.num_pins == 3
     assert table.put("d", NOW) is None
-    table.unpin("b")
+    table.unpin("b", refs["b"])
     assert table.put("d", NOW) is not None
     assert keys_of(table, "abcd") == "acd"
 
 
 def test_two_pins_need_two_unpins():
     table = table_with("a", num_slots=1)
-    for _ in range(2):
-        table.pin("a", "me", NOW)
-    table.unpin("a")
+    [ref, same] = [table.pin("a", "me", NOW) for _ in range(2)]
+    assert ref == same
+    table.unpin("a", ref)
     assert table.put("b", NOW) is None
-    table.unpin("a")
+    table.unpin("a", ref)
+    with pytest.raises(AssertionError, match="balanced"):
+        table.unpin("a", ref)
     assert table.put("b", NOW) is not None
-    with pytest.raises(KeyError):
-        table.unpin("a")
+
+
+def test_an_entry_that_could_not_be_written_goes_although_somebody_pinned_it():
+    table = table_with("a", num_slots=1)
+    ref = table.pin("a", "me", NOW)
+    table.discard("a")
+    assert not table.has("a", NOW)
+    assert not table.is_current(ref)
+    again = table.put("a", NOW)
+    table.unpin("a", ref)  # of the entry that is gone
+    table.unpin("a", table.pin("a", "me", NOW))
+    assert table.is_current(again)
 
 
 def test_a_slot_that_holds_something_else_has_another_generation():
@@ -118,11 +129,11 @@ def test_an_entry_lives_for_its_time_after_the_last_use():
 
 def test_the_old_expire_and_the_pinned_do_not():
     table = table_with(*"abc", ttl_s=60)
-    table.pin("b", "me", NOW)
+    pinned = table.pin("b", "me", NOW)
     use(table, "c", "me", NOW + 30)
     assert table.expire(NOW + 60) == 1
     assert keys_of(table, "abc") == "bc"
-    table.unpin("b")
+    table.unpin("b", pinned)
     assert table.expire(NOW + 60) == 1
     assert table.expire(NOW + 60) == 0
     assert keys_of(table, "abc") == "c"
@@ -151,8 +162,7 @@ def test_no_slot_is_lost_or_shared_and_no_pinned_entry_moves(steps, num_slots):
         elif step == "pin" and (ref := table.pin(key, user, now)) is not None:
             pins.setdefault(key, []).append(ref)
         elif step == "unpin" and pins.get(key):
-            table.unpin(key)
-            pins[key].pop()
+            table.unpin(key, pins[key].pop())
         elif step == "expire":
             table.expire(now)
         assert len(table) <= num_slots
@@ -163,8 +173,8 @@ def test_no_slot_is_lost_or_shared_and_no_pinned_entry_moves(steps, num_slots):
         slots = [ref.slot for refs in held.values() for ref in refs]
         assert len(set(slots)) == len(slots)
     for key, refs in pins.items():
-        for _ in refs:
-            table.unpin(key)
+        for ref in refs:
+            table.unpin(key, ref)
     fresh = []
     for i in range(num_slots):
         fresh.append(table.put(f"fresh-{i}", now))

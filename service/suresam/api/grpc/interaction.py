@@ -35,6 +35,7 @@ class Interaction:
         self._router = router
         self._remaining_ms = remaining_ms
         self._request_id = request_id
+        self._num_running = 0
 
     async def answers(
         self, stream: AsyncIterator[pb.InteractRequest], max_running: int
@@ -82,6 +83,10 @@ class Interaction:
         if asked_ms is None:
             asked_ms = self._router.default_deadline_ms
         request = header.request(prompt_from_proto(message, "prompts[0]"))
-        return await self._router.segment(
-            replace(request, deadline_ms=self._remaining_ms(asked_ms))
-        )
+        timed = replace(request, deadline_ms=self._remaining_ms(asked_ms))
+        turn = self._num_running  # behind the stream's own, not before other people's
+        self._num_running += 1
+        try:
+            return await self._router.segment(timed, turn)
+        finally:
+            self._num_running -= 1
