@@ -294,6 +294,7 @@ async def test_hanging_up_drops_what_waits(running, client, fake):
         assert (await anext(answers)).result.error is None
         await until(lambda: fake.num_entered >= entered + 2)
     await until(lambda: value(running, "requests_total", code="client_gone", **ROUTE) == 1)
+    await waiting(running, 0)
     fake.gate.set()
     await client.segment_session("mine", CLICK)
     # The first, the one that was on the device, and the click after it.

@@ -50,7 +50,7 @@ def test_several_processes_stop_soon_go_on_and_make_what_one_makes(
 ):
     monkeypatch.setattr(filling, "_CHUNK", 2)
     rng = np.random.default_rng(0)
-    maps = {f"p{k:02}": [rng.integers(0, 3, (20, 30)).repeat(8, 0)] for k in range(60)}
+    maps = {f"p{k:03}": [rng.integers(0, 3, (20, 30)).repeat(8, 0)] for k in range(300)}
     [source] = open_user_data([label_maps(maps)], None, 32, 0.0, 0).sources
     folder = tmp_path / "pool"
 
@@ -61,10 +61,10 @@ def test_several_processes_stop_soon_go_on_and_make_what_one_makes(
     with pytest.raises(Interrupted):
         fill_pool(folder, [source], 2, interrupt)
     # The chunks under way are finished, the rest never begun.
-    assert 2 <= (np.load(folder / "status.npy") == 1).sum() <= 30
+    assert 2 <= (np.load(folder / "status.npy") == 1).sum() < 300
     pool = fill_pool(folder, [source], 2)
-    assert len(pool) == 60
-    for index in range(60):
+    assert len(pool) == 300
+    for index in range(0, 300, 5):
         made, kept = source.entry(index), pool.entry(index)
         assert made is not None
         for name in ("image", "leaves", "leaf_object", "targets", "levels"):
