@@ -57,9 +57,11 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def waiting(running: RunningService, count: int, model: str = "fake-small") -> None:
-    """Wait until so many decodes wait for the device."""
-    await until(lambda: value(running, "queue_depth", stage="decode", model=model) == count)
+async def waiting(
+    running: RunningService, count: int, stage: str = "decode", model: str = "fake-small"
+) -> None:
+    """Wait until so many jobs wait for the device."""
+    await until(lambda: value(running, "queue_depth", stage=stage, model=model) == count)
 
 
 async def hold(fake: FakeBackbone, client: Any, session_id: str) -> "asyncio.Task[Any]":

@@ -1,13 +1,13 @@
 """Batching, faults, deadlines and cancellation through the real servers round a fake device."""
 
 import asyncio
-import time
 from dataclasses import replace
 
 import httpx
 import pytest
+from device import CLICK, hold, until, value, waiting
 
-from suresam.domain import Point, Prompt
+from suresam.domain import Prompt
 from suresam.errors import (
     DeadlineExceeded,
     Overloaded,
@@ -17,47 +17,16 @@ from suresam.errors import (
 )
 from suresam.segmentation.fake import FakeBackbone, FakeCosts
 
-CLICK = Prompt(points=(Point(30, 20),))
-
-
-def value(running, name: str, **labels: str) -> float:
-    """A metric's sample; 0 if there is none yet."""
-    found = running.composition.telemetry.registry.get_sample_value(f"suresam_{name}", labels)
-    return found or 0.0
-
-
-async def until(condition) -> None:
-    """Let the event loop turn until something holds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
-        await asyncio.sleep(0.001)
-
-
-async def waiting(running, stage: str, count: int, model: str = "fake-small") -> None:
-    """Wait until so many jobs wait for the device."""
-    await until(lambda: value(running, "queue_depth", stage=stage, model=model) == count)
-
-
-async def hold(fake: FakeBackbone, client, session) -> asyncio.Task:
-    """Send a click and keep the device standing inside its launch until the gate opens."""
-    fake.gate.clear()
-    fake.launches.clear()
-    entered = fake.num_entered
-    click = asyncio.create_task(client.segment_session(session.session_id, CLICK))
-    await until(lambda: fake.num_entered > entered)
-    return click
-
 
 async def test_what_waits_shares_a_launch(serving, connect, transport, photo):
     fake = FakeBackbone("fake-small")
     async with serving(fake) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         clicks = [
             asyncio.create_task(client.segment_session(session.session_id, CLICK)) for _ in range(6)
         ]
-        await waiting(running, "decode", 6)
+        await waiting(running, 6)
         fake.gate.set()
         answers = await asyncio.gather(held, *clicks)
         assert fake.launches == [("decode", 1), ("decode", 6)]
@@ -69,12 +38,12 @@ async def test_only_prompts_of_equal_length_share_a_launch(serving, connect, pho
     async with serving(fake) as running, connect(running, "rest") as client:
         session = await client.create_session([photo()])
         two = Prompt(points=((30, 20), (5, 5)), labels=(1, 0))
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         clicks = [
             asyncio.create_task(client.segment_session(session.session_id, [CLICK, two, CLICK]))
             for _ in range(2)
         ]
-        await waiting(running, "decode", 6)
+        await waiting(running, 6)
         fake.gate.set()
         await asyncio.gather(held, *clicks)
         assert fake.launches == [("decode", 1), ("decode", 4), ("decode", 2)]
@@ -94,12 +63,12 @@ async def test_a_poisoned_row_fails_alone(serving, connect, transport, photo):
     async with serving(fake) as running, connect(running, transport) as client:
         images = [photo(red=red) for red in (10, fake.poison, 20, fake.nan, 30)]
         sessions = [await client.create_session([image]) for image in images]
-        first = await hold(fake, client, sessions[0])
+        first = await hold(fake, client, sessions[0].session_id)
         tasks = [
             asyncio.create_task(client.segment_session(session.session_id, CLICK))
             for session in sessions
         ]
-        await waiting(running, "decode", 5)
+        await waiting(running, 5)
         fake.gate.set()
         answers = await asyncio.gather(first, *tasks)
         codes = [a.results[0].error and a.results[0].error.code for a in answers[1:]]
@@ -125,7 +94,7 @@ async def test_a_missed_deadline_costs_the_device_nothing(serving, connect, tran
     fake = FakeBackbone("fake-small")
     async with serving(fake) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         late = asyncio.create_task(
             client.segment_session(session.session_id, [CLICK] * 3, deadline_ms=300)
         )
@@ -141,12 +110,12 @@ async def test_a_caller_who_hangs_up_costs_the_device_nothing(serving, connect, 
     fake = FakeBackbone("fake-small")
     async with serving(fake) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         left = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 3))
-        await waiting(running, "decode", 3)
+        await waiting(running, 3)
         left.cancel()
         await asyncio.gather(left, return_exceptions=True)
-        await waiting(running, "decode", 0)
+        await waiting(running, 0)
         fake.gate.set()
         await held
         await client.segment_session(session.session_id, CLICK)
@@ -159,9 +128,9 @@ async def test_too_many_at_once_are_refused_with_a_time_to_come_back(
     fake = FakeBackbone("fake-small")
     async with serving(fake, max_in_flight=2) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         second = asyncio.create_task(client.segment_session(session.session_id, CLICK))
-        await waiting(running, "decode", 1)
+        await waiting(running, 1)
         with pytest.raises(Overloaded, match=r"2 requests are in progress \(limit 2\)") as caught:
             await client.segment_session(session.session_id, CLICK)
         assert caught.value.retry_after_s >= (1 if transport == "rest" else 0.1)
@@ -176,9 +145,9 @@ async def test_who_could_not_be_in_time_is_refused_with_the_time_that_is_missing
     fake = FakeBackbone("fake-small", FakeCosts(decode_row_ms=50))
     async with serving(fake) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         many = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 40))
-        await waiting(running, "decode", 40)
+        await waiting(running, 40)
         with pytest.raises(
             Overloaded, match=r"waiting for others \(until the deadline (6\d\d|700) ms\)"
         ) as caught:
@@ -187,7 +156,7 @@ async def test_who_could_not_be_in_time_is_refused_with_the_time_that_is_missing
         assert 1.3 <= caught.value.retry_after_s <= 6
         assert value(running, "rejected_total", reason="wait") == 1
         patient = asyncio.create_task(client.segment_session(session.session_id, CLICK))
-        await waiting(running, "decode", 41)
+        await waiting(running, 41)
         fake.gate.set()
         await asyncio.gather(held, many, patient)
 
@@ -198,9 +167,9 @@ async def test_a_newer_click_supersedes_an_older_one_that_still_waits(
     fake = FakeBackbone("fake-small")
     async with serving(fake) as running, connect(running, transport) as client:
         session = (await client.create_session([photo()])).session_id
-        held = await hold(fake, client, await client.get_session(session))
+        held = await hold(fake, client, session)
         older = asyncio.create_task(client.segment_session(session, replace(CLICK, prompt_id="a")))
-        await waiting(running, "decode", 1)
+        await waiting(running, 1)
         newer = asyncio.create_task(client.segment_session(session, replace(CLICK, prompt_id="a")))
         with pytest.raises(Superseded, match="prompt_id"):
             await older
@@ -229,11 +198,11 @@ async def test_clicks_go_before_uploads_but_uploads_have_their_turn(serving, con
     fake = FakeBackbone("fake-small", FakeCosts(decode_ms=1))
     async with serving(fake, max_decode_batch=1) as running, connect(running, "rest") as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         clicks = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 30))
-        await waiting(running, "decode", 30)
+        await waiting(running, 30)
         upload = asyncio.create_task(client.segment(photo(red=99), CLICK))
-        await waiting(running, "encode", 1)
+        await waiting(running, 1, "encode")
         fake.gate.set()
         await asyncio.gather(held, upload, clicks)
         position = fake.launches.index(("encode", 1))
@@ -244,12 +213,12 @@ async def test_a_click_does_not_wait_behind_somebody_elses_hundred(serving, conn
     fake = FakeBackbone("fake-small")
     async with serving(fake, max_decode_batch=4) as running, connect(running, "rest") as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         many = asyncio.create_task(client.segment_session(session.session_id, [CLICK] * 100))
-        await waiting(running, "decode", 100)
+        await waiting(running, 100)
         two = Prompt(points=((30, 20), (5, 5)), labels=(1, 0))
         click = asyncio.create_task(client.segment_session(session.session_id, two))
-        await waiting(running, "decode", 101)
+        await waiting(running, 101)
         fake.gate.set()
         await asyncio.gather(held, many, click)
         rows = [rows for _, rows in fake.launches]
@@ -283,7 +252,7 @@ async def test_stopping_finishes_what_is_in_progress_and_refuses_the_rest(
     fake = FakeBackbone("fake-small")
     async with serving(fake) as running, connect(running, transport) as client:
         session = await client.create_session([photo()])
-        held = await hold(fake, client, session)
+        held = await hold(fake, client, session.session_id)
         stop = asyncio.create_task(running.stop())
         await until(lambda: running.composition.engine._admission._is_closed)
         assert not running.is_ready()

@@ -36,15 +36,12 @@ from suresam.wire.grpc import (
     service_info_from_proto,
     session_from_proto,
 )
+from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
 
 Answer = TypeVar("Answer")
 
 CHUNK_BYTES = 256 * 1024
 """How much of an image one message carries."""
-
-ERROR_CODE_KEY = "suresam-error-code"
-PUSHBACK_KEY = "grpc-retry-pushback-ms"
-"""Trailing metadata: the stable code of an error, and milliseconds to wait before another try."""
 
 _CODES_WITHOUT_KEY = {
     grpc.StatusCode.UNAVAILABLE: NotReady.code,

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,6 @@ from suresam.engine.backlog import Rows
 from suresam.engine.cache import TIER, EmbeddingCache
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
-from suresam.engine.slots import SlotRef
 from suresam.engine.worker import Worker
 from suresam.errors import InferenceError
 from suresam.prediction import Wanted
@@ -56,7 +55,7 @@ class _SharedEncode:
     """One encode for all who wait for the same image."""
 
     deadline: float
-    task: "asyncio.Task[Done[ImageEmbedding | None]] | None" = None
+    task: "asyncio.Task[Done[ImageEmbedding | None]]" = field(init=False)
     job: EncodeJob | None = None
     num_waiting: int = 0
 
@@ -134,8 +133,16 @@ class Engine:
                         self._count_lookup("hit")
                     encoded = replace(encoded, value=None)
                     row = await self._row(prompt, wanted, embedding)
-                    ref = None if lease is None else lease.ref
-                    job = self._job(row, wanted, image, caller, turn, ref)
+                    job = DecodeJob(
+                        self.backbone.name,
+                        row,
+                        wanted,
+                        image.key,
+                        caller.tenant,
+                        caller.deadline,
+                        turn,
+                        ref=None if lease is None else lease.ref,
+                    )
                     return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
 
@@ -159,12 +166,12 @@ class Engine:
             return _CACHED
         shared = self._encodes.get(image.key)
         # One that is done and was driven out again before we looked is no use any more.
-        is_under_way = shared is not None and shared.task is not None and not shared.task.done()
-        self._count_lookup("shared" if is_under_way else "miss")
-        if shared is None or not is_under_way:
+        if shared is None or shared.task.done():
+            self._count_lookup("miss")
             shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
             shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
-        assert shared.task is not None, "it is made together with its task"
+        else:
+            self._count_lookup("shared")
         self._wait_until(shared, caller.deadline)
         shared.num_waiting += 1
         try:
@@ -181,18 +188,6 @@ class Engine:
         if prompt.mask_input is None:
             return prepare()
         return await asyncio.get_running_loop().run_in_executor(self._pool, prepare)
-
-    def _job(
-        self,
-        row: DecodeRow,
-        wanted: Wanted,
-        image: Image,
-        caller: Caller,
-        turn: int,
-        ref: SlotRef | None,
-    ) -> DecodeJob:
-        name, tenant, deadline = self.backbone.name, caller.tenant, caller.deadline
-        return DecodeJob(name, row, wanted, image.key, tenant, deadline, turn, ref)
 
     async def _decode(
         self, job: DecodeJob, watch: "Callable[[Future[Any]], None] | None"

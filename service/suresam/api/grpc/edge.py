@@ -12,13 +12,11 @@ from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.status import grpc_code, public_message, retry_after_s
 from suresam.errors import ServiceError
 from suresam.telemetry import Telemetry
+from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
 
 logger = logging.getLogger(__name__)
 
 Response = TypeVar("Response")
-
-ERROR_CODE_KEY = "suresam-error-code"
-PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -7,11 +7,11 @@ import grpc
 
 from suresam.benchmarks.serve.exchange import MALFORMED, OK, TIMEOUT, UNREACHABLE, Reply
 from suresam.client.grpc import MAX_MESSAGE_BYTES
-from suresam.client.grpc_call import ERROR_CODE_KEY, PUSHBACK_KEY
 from suresam.domain import Point
 from suresam.errors import ConfigurationError
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
+from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
 
 _READY_TIMEOUT_S = 5.0
 _OWN_CODES = {
