@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from suresam.app.compose import compose
+from suresam.app.devices import LocalModels
 from suresam.app.running import RunningService
 from suresam.client import AsyncClient, AsyncGrpcClient, RetryPolicy
 from suresam.engine.local import Member
@@ -59,7 +60,7 @@ def serving() -> Serving:
             for backbone, role in zip(chosen, roles, strict=True)
         ]
         overrides = {"http_port": 0, "grpc_port": 0, "drain_s": 5, **settings}
-        running = RunningService(compose(read_settings(overrides), "fake", members))
+        running = RunningService(compose(read_settings(overrides), LocalModels("fake", members)))
         await running.start()
         try:
             if warm:

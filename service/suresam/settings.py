@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suresam.errors import ConfigurationError
@@ -14,6 +14,8 @@ from suresam.errors import ConfigurationError
 _PREFIX = "SURESAM_"
 _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 """What every pod finds in its environment beside a Service whose name begins with suresam."""
+
+_DEVICES = re.compile(r"auto|cpu|cuda|(cpu|cuda:\d+)(,(cpu|cuda:\d+))*")
 
 _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -62,8 +64,21 @@ class Settings(BaseSettings):
     models_dir: str | None = Field(
         None, description="folder of manifests and weights that is searched first"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where the models run; auto takes CUDA if there is any"
+    device: str = Field(
+        "auto",
+        description="where the models run: auto (CUDA if there is any), cpu, cuda, or a list such "
+        "as cuda:0,cuda:1, each of which gets an engine of its own",
+    )
+    engine: Literal["auto", "local", "process"] = Field(
+        "auto",
+        description="local works in the server's own process, process in one of its own for each "
+        "device, which is replaced when it dies; auto is local for one device",
+    )
+    launch_timeout_s: float = Field(
+        60,
+        gt=0,
+        description="seconds after which a launch on the device is taken to hang; it has twenty "
+        "times its measured cost in any case",
     )
     max_image_bytes: Bytes = Field(32 * _MIB, description="bytes of one uploaded image")
     max_body_bytes: Bytes = Field(
@@ -125,6 +140,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"
     )
+
+    @field_validator("device")
+    @classmethod
+    def _refuse_unknown_device(cls, value: str) -> str:
+        if not _DEVICES.fullmatch(value):
+            raise ValueError(
+                "Input should be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'"
+            )
+        return value
 
     def stated_limits(self) -> dict[str, int | float]:
         """The limits that a client may run into, by name."""

@@ -1,7 +1,13 @@
 """Every metric, declared once; one `Telemetry` belongs to one running service."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+_Labels = tuple[tuple[str, str], ...]
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.06, 0.1, 0.2, 0.35, 0.6, 1, 2, 5, 10, 30)
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
@@ -47,11 +53,50 @@ class Telemetry:
         self.route = counter("route", "Which member answered and why.", "decision", "reason")
         self.rejected = counter("rejected", "Requests refused before any work.", "reason")
         self.cancelled = counter("cancelled", "Jobs whose caller left first.", "stage")
-        self.engine_up = gauge("engine_up", "1 while the device's worker is alive and warm.")
+        self.engine_up = gauge("engine_up", "1 while every device's worker is alive and warm.")
         self.build_info = gauge(
             "build_info", "Always 1; the labels say what runs.", "version", "family", "device"
         )
 
-    def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def exposition(self, elsewhere: Sequence[Metric] = ()) -> bytes:
+        """All metrics in Prometheus' text format.
+
+        Args:
+            elsewhere: counted in other processes, added to our own.
+        """
+        return generate_latest(_Collected(add_up([*self.registry.collect(), *elsewhere])))
+
+
+def add_up(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """One metric for all of a name: equal labels are added up, `_created` is the earliest."""
+    sums: dict[str, tuple[Metric, dict[tuple[str, _Labels], float]]] = {}
+    for metric in metrics:
+        empty = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+        _, values = sums.setdefault(metric.name, (empty, {}))
+        for sample in metric.samples:
+            key = sample.name, tuple(sample.labels.items())
+            if key not in values:
+                values[key] = sample.value
+            elif sample.name.endswith("_created"):
+                values[key] = min(values[key], sample.value)
+            else:
+                values[key] += sample.value
+    for metric, values in sums.values():
+        for (name, labels), value in values.items():
+            metric.add_sample(name, dict(labels), value)
+    return tuple(metric for metric, _ in sums.values())
+
+
+def only_counts(metrics: Iterable[Metric]) -> list[Metric]:
+    """Those that only grow: what is left of a process that ended."""
+    return [metric for metric in metrics if metric.type in ("counter", "histogram")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected(Collector):
+    """Metrics as a registry."""
+
+    metrics: Sequence[Metric]
+
+    def collect(self) -> Sequence[Metric]:
+        return self.metrics

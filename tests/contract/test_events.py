@@ -204,7 +204,7 @@ async def test_a_full_or_stopping_service_refuses_as_elsewhere(
             assert [answer async for answer in answers] == []
         held = await hold(fake, client, "mine")
         stop = asyncio.create_task(running.stop())
-        await until(lambda: running.composition.engine._admission._is_closed)
+        await until(lambda: running.composition.engine.is_closed)
         with pytest.raises(ShuttingDown):
             await anext(client.segment_session_stream("mine", PLACES))
         fake.gate.set()

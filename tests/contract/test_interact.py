@@ -366,7 +366,7 @@ async def test_prompts_after_the_drain_began_are_refused(running, client, fake):
     first = asyncio.ensure_future(anext(answers))
     await waiting(running, 1)
     stop = asyncio.create_task(running.stop())
-    await until(lambda: running.composition.engine._admission._is_closed)
+    await until(lambda: running.composition.engine.is_closed)
     feed.send(CLICK)
     refused = await first
     assert (refused.index, refused.result.error.code) == (1, "shutting_down")

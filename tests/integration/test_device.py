@@ -254,7 +254,7 @@ async def test_stopping_finishes_what_is_in_progress_and_refuses_the_rest(
         session = await client.create_session([photo()])
         held = await hold(fake, client, session.session_id)
         stop = asyncio.create_task(running.stop())
-        await until(lambda: running.composition.engine._admission._is_closed)
+        await until(lambda: running.composition.engine.is_closed)
         assert not running.is_ready()
         with pytest.raises(ServiceError) as caught:
             await client.segment_session(session.session_id, CLICK)

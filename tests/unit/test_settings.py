@@ -42,7 +42,7 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
         ({"session_ttl_s": 0}, "session_ttl_s=0: Input should be greater than 0"),
         ({"drain_s": float("nan")}, "drain_s=nan: "),
         ({"session_ttl_s": float("inf")}, "session_ttl_s=inf: Input should be a finite number"),
-        ({"device": "tpu\n"}, r"device='tpu\\n': Input should be 'auto', 'cpu' or 'cuda'"),
+        ({"device": "tpu\n"}, r"device='tpu\\n': Input should be 'auto', 'cpu', 'cuda' or a list"),
         ({"colour": "red"}, "colour='red': Extra inputs are not permitted"),
     ],
 )

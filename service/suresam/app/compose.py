@@ -1,11 +1,12 @@
 """One service put together: engine, router and what they share."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from suresam.app.devices import Models
 from suresam.engine.cache import CacheLimits
-from suresam.engine.local import EngineLimits, LocalEngine, Member
+from suresam.engine.frontend import Frontend
+from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
 from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
@@ -21,46 +22,44 @@ class Composition:
 
     settings: Settings
     family: str
-    engine: LocalEngine
+    engine: Frontend
     router: Router
     pool: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
 
 
-def compose(settings: Settings, family: str, members: Sequence[Member]) -> Composition:
+def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="cpu")
     image_limits = ImageLimits(
         settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
     )
-    engine = LocalEngine(
-        members,
-        EngineLimits(
-            images=image_limits,
-            cache=CacheLimits(
-                embedding_bytes=settings.cache_bytes,
-                session_bytes=settings.session_bytes,
-                ttl_s=settings.session_ttl_s,
-                max_session_images=settings.max_session_images,
-            ),
-            batches=BatchLimits(
-                max_encode=settings.max_encode_batch,
-                max_decode=settings.max_decode_batch,
-                max_encode_ms=settings.max_encode_ms,
-                encode_share=settings.encode_share,
-            ),
-            max_in_flight=settings.max_in_flight,
-            decode_threads=settings.decode_threads,
+    limits = EngineLimits(
+        images=image_limits,
+        cache=CacheLimits(
+            embedding_bytes=settings.cache_bytes,
+            session_bytes=settings.session_bytes,
+            ttl_s=settings.session_ttl_s,
+            max_session_images=settings.max_session_images,
         ),
-        pool,
-        telemetry,
+        batches=BatchLimits(
+            max_encode=settings.max_encode_batch,
+            max_decode=settings.max_decode_batch,
+            max_encode_ms=settings.max_encode_ms,
+            encode_share=settings.encode_share,
+        ),
+        max_in_flight=settings.max_in_flight,
+        decode_threads=settings.decode_threads,
+        launch_timeout_s=settings.launch_timeout_s,
+        cpu_threads=settings.cpu_threads,
     )
+    engine = Frontend(models.devices(limits, pool, telemetry), limits, pool, telemetry)
     router = Router(
         engine,
-        family,
-        [member.backbone.name for member in members],
+        models.family,
+        models.names,
         RouterLimits(
             PromptLimits(settings.max_prompts, settings.max_points),
             settings.default_deadline_ms,
@@ -70,5 +69,5 @@ def compose(settings: Settings, family: str, members: Sequence[Member]) -> Compo
         pool,
         telemetry,
     )
-    telemetry.build_info.labels(__version__, family, members[0].backbone.device).set(1)
-    return Composition(settings, family, engine, router, pool, telemetry, image_limits)
+    telemetry.build_info.labels(__version__, models.family, models.device).set(1)
+    return Composition(settings, models.family, engine, router, pool, telemetry, image_limits)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suresam.app.compose import compose
-from suresam.app.members import load_members
+from suresam.app.devices import choose_models
 from suresam.domain import SegmentRequest, SegmentResponse
 from suresam.settings import read_settings
 
@@ -22,10 +22,10 @@ def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) ->
         ServiceError: what a server would answer.
     """
     settings = read_settings(overrides)
-    family, members = load_members(settings)
+    models = choose_models(settings)
 
     async def answer() -> SegmentResponse:
-        service = compose(settings, family, members)
+        service = compose(settings, models)
         service.engine.start()
         try:
             await service.engine.wait_ready()

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from suresam.app.compose import compose
-from suresam.app.members import load_members
+from suresam.app.devices import choose_models
+from suresam.app.logs import log_to_stderr
 from suresam.app.running import RunningService
+from suresam.errors import NotReady
 from suresam.settings import read_settings
 from suresam.version import __version__
 
@@ -29,16 +30,11 @@ def serve(overrides: Mapping[str, Any]) -> None:
 
     Raises:
         ConfigurationError: wrong settings, missing weights, a port in use.
-        NotReady: warming up failed.
+        NotReady: warming up failed, or the device was lost.
     """
     settings = read_settings(overrides)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # About odd uploads; their texts come from strangers and belong into no log.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    family, members = load_members(settings)
-    composition = compose(settings, family, members)
+    log_to_stderr(settings)
+    composition = compose(settings, choose_models(settings))
     asyncio.run(_run(RunningService(composition)))
 
 
@@ -52,10 +48,22 @@ async def _run(service: RunningService) -> None:
     try:
         await service.warm_up()
         print(_greeting(service), flush=True)
-        await stopping.wait()
+        await _until_stopped_or_lost(service, stopping)
         logger.info("stopping: finishing what is in progress")
     finally:
         await service.stop()
+
+
+async def _until_stopped_or_lost(service: RunningService, stopping: asyncio.Event) -> None:
+    stop = asyncio.ensure_future(stopping.wait())
+    lost = asyncio.ensure_future(service.composition.engine.wait_lost())
+    try:
+        done, _ = await asyncio.wait((stop, lost), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        lost.cancel()
+    if lost in done:
+        raise NotReady("the device failed so that this process can use it no more; start again")
 
 
 def _greeting(service: RunningService) -> str:

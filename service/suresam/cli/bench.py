@@ -76,13 +76,13 @@ def run_uncertainty(options: argparse.Namespace) -> int:
         print(f"{name:12} {value}")
     print(f"{'image':12} {path.name}, {image.shape[1]} x {image.shape[0]} pixels")
     pairs: list[tuple[Backbone, MemberHeads | None]] = []
+    device = choose_device(options.device)
     if options.untrained:
-        device = choose_device(options.device)
         family = load_family(options.models)
         pairs += [untrained_member(manifest, device) for manifest in family.members]
     else:
         settings = read_settings({"models": options.models, "device": options.device})
-        pairs += [(member.backbone, member.heads) for member in load_members(settings)[1]]
+        pairs += [(member.backbone, member.heads) for member in load_members(settings, device)]
     for backbone, heads in pairs:
         costs = measure_uncertainty(backbone, heads, image, options.rounds)
         print(f"\n{backbone.name}{', untrained' if options.untrained else ''}")

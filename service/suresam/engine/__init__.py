@@ -1,8 +1,9 @@
 """Sessions, cached embeddings and the batched device, behind one door: `EngineClient`.
 
-The event loop owns sessions, admission and superseding, so they need no locks; the worker's thread
-owns the device. Between them stand jobs with a future each, and the embedding cache under a lock.
-A call passes `local`, `admission`, `engine` (one model), `worker` with its `scheduler`, and back.
+A call passes `frontend` (sessions, permits, which device), a `Device`: `local` in this process or
+`process` in another, `admission`, `engine` (one model), `worker` with its `scheduler`, and back.
+The event loop owns all but the device, so nothing there needs a lock; the worker's thread owns the
+device. Between them stand jobs with a future each, and the embedding cache under a lock.
 
 Choices. A batch is formed when the device is free and never before, so there is nothing to keep
 open. An encode that finds every slot pinned does not wait for one: its embedding is handed over and

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from suresam.domain import (
     ImageSize,
@@ -14,6 +14,9 @@ from suresam.domain import (
     SessionImage,
     Timings,
 )
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +122,9 @@ class EngineClient(Protocol):
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The members, cheapest first, with their measured cost."""
+
+    async def metrics(self) -> "tuple[Metric, ...]":
+        """What is counted elsewhere than in this process's own metrics."""
 
     def is_ready(self) -> bool:
         """Whether every member is warm and the device's worker is alive."""

@@ -1,5 +1,6 @@
 """One encode or decode to do, and how its caller learns the result."""
 
+import hashlib
 import math
 import time
 from concurrent.futures import Future
@@ -125,8 +126,10 @@ class DecodeJob:
     def identity(self) -> tuple[object, ...]:
         """What is the same when the same thing is asked again."""
         points, labels = self.row.points.tobytes(), self.row.labels.tobytes()
-        mask = None if self.row.mask_input is None else hash(self.row.mask_input.tobytes())
-        return (self.stage, self.model, self.image_key, points, labels, mask)
+        mask = self.row.mask_input
+        # Not `hash`, which another process computes otherwise.
+        digest = None if mask is None else hashlib.blake2b(mask.tobytes()).digest()
+        return (self.stage, self.model, self.image_key, points, labels, digest)
 
 
 Job = EncodeJob | DecodeJob

@@ -1,50 +1,41 @@
-"""The engine in this process: sessions, cache and one worker thread on the device."""
+"""A device in this process: its models, its cache of embeddings and its worker's thread."""
 
 import asyncio
+import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from suresam.domain import (
-    ImageSize,
-    ModelInfo,
-    Prediction,
-    Prompt,
-    ResultError,
-    Session,
-    SessionImage,
-    Timings,
-)
+from prometheus_client import Metric
+
+from suresam.domain import ImageSize, ModelInfo, Prediction, Prompt, ResultError, Timings
 from suresam.engine.admission import Admission
 from suresam.engine.backlog import Backlog
-from suresam.engine.cache import CacheLimits, EmbeddingCache
-from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
+from suresam.engine.black_box import BlackBox
+from suresam.engine.cache import EmbeddingCache
+from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
+from suresam.engine.device import DeviceImage
 from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
-from suresam.engine.scheduler import BatchLimits
-from suresam.engine.sessions import SessionStore, StoredImage
+from suresam.engine.limits import EngineLimits
+from suresam.engine.pixels import PixelLoader
 from suresam.engine.superseding import LatestClicks
-from suresam.engine.uploads import Uploads
+from suresam.engine.tasks import wait_all
 from suresam.engine.worker import Worker
-from suresam.errors import (
-    DeadlineExceeded,
-    NotReady,
-    ServiceError,
-    Superseded,
-    UnknownModel,
-)
+from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone
-from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
 from suresam.uncertainty.member_heads import MemberHeads
-from suresam.validation import check_inside
 
-T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.25
+"""How often the worker is looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +49,20 @@ class Member:
     heads: MemberHeads | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """All bounds of an engine.
-
-    Attributes:
-        images: of an upload.
-        cache: of what is remembered.
-        batches: of one launch.
-        max_in_flight: requests at a time.
-        decode_threads: of a decode on a CPU; None is all cores but one.
-    """
-
-    images: ImageLimits
-    cache: CacheLimits
-    batches: BatchLimits
-    max_in_flight: int = 512
-    decode_threads: int | None = None
-
-
-class LocalEngine:
-    """An `EngineClient` in this process.
+class LocalDevice:
+    """A `Device` in this process.
 
     Args:
         members: cheapest first.
         limits: see `EngineLimits`.
-        pool: for decoding images and hashing, off the event loop.
-        telemetry: of the service.
-        clock: monotonic seconds, of sessions and cache.
+        pool: for decoding images, off the event loop.
+        telemetry: where it counts.
+        clock: monotonic seconds, of the cache.
+        black_box: keeps what is on the device, for whoever comes after this process; None where
+            the process dies with everything else.
+        leave: called when the device is lost, or its thread hangs, where the process is another's
+            to replace. Without it a hanging thread is replaced, and a lost device told by
+            `wait_lost`.
     """
 
     def __init__(
@@ -95,28 +72,41 @@ class LocalEngine:
         pool: Executor,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
+        black_box: BlackBox | None = None,
+        leave: Callable[[str], None] | None = None,
     ) -> None:
         self._members = {member.backbone.name: member for member in members}
-        self._uploads = Uploads(limits.images, pool)
+        self._limits = limits
+        self._pool = pool
+        self._leave = leave
         self._costs = CostTable()
-        self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
         heads = {n: m.heads for n, m in self._members.items() if m.heads is not None}
         cache = EmbeddingCache(limits.cache, clock, telemetry)
         self._worker = Worker(
-            backbones, heads, limits.batches, self._costs, cache, telemetry, limits.decode_threads
+            backbones,
+            heads,
+            limits.batches,
+            self._costs,
+            cache,
+            telemetry,
+            limits.decode_threads,
+            black_box,
         )
         self._engines = {
             name: Engine(backbone, cache, self._worker, pool, telemetry)
             for name, backbone in backbones.items()
         }
-        backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
-        self._admission = Admission(limits.max_in_flight, backlog, self._worker.is_ready, telemetry)
+        self._backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
+        self._admission = Admission(self._backlog, telemetry)
         self._clicks = LatestClicks()
+        self._lost = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start the device's worker; `is_ready` turns true when it is warm."""
         self._worker.start()
+        self._watching = asyncio.create_task(self._watch())
 
     def is_ready(self) -> bool:
         """Whether every member is warm and the device's worker is alive."""
@@ -133,61 +123,38 @@ class LocalEngine:
                 raise NotReady("warming up the models failed")
             await asyncio.sleep(0.01)
 
-    async def close(self, drain_s: float) -> None:
-        """Let nobody in, wait at most `drain_s` seconds for those inside, stop the worker."""
-        await self._admission.close(drain_s)
+    async def wait_lost(self) -> None:
+        """Return when the device can be used no more from this process."""
+        await self._lost.wait()
+
+    async def close(self) -> None:
+        """Refuse what waits and stop the worker."""
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
+
+    def backlog_ms(self) -> float:
+        """Device milliseconds of the work in progress."""
+        return self._backlog.total_ms()
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The members, cheapest first, with their measured cost."""
         return tuple(self._describe(member) for member in self._members.values())
 
-    async def segment(self, call: SegmentCall) -> SegmentReply:
-        """Answer prompts on an uploaded image or a session's."""
-        with self._admission.permit():
-            caller = _caller(call.tenant, call.remaining_ms)
-            return await _within(call.remaining_ms, self._segment(call, caller))
+    async def metrics(self) -> tuple[Metric, ...]:
+        """None: all is counted in the telemetry that was given."""
+        return ()
 
-    async def create_session(self, call: CreateSessionCall) -> Session:
-        """Keep images under an id, embedded and ready for clicks."""
-        with self._admission.permit():
-            caller = _caller(call.tenant, call.remaining_ms)
-            self._sessions.check_new_id(call.tenant, call.session_id)
-            self._sessions.check_num_images(len(call.images))
-            work = self._take_in(caller, call.model, call.images)
-            images = await _within(call.remaining_ms, work)
-            return self._sessions.create(call.tenant, call.session_id, tuple(images))
-
-    async def add_image(self, call: AddImageCall) -> SessionImage:
-        """Add an image to a session."""
-        with self._admission.permit():
-            caller = _caller(call.tenant, call.remaining_ms)
-            held = self._sessions.get(call.tenant, call.session_id)
-            self._sessions.check_num_images(len(held.images) + 1)
-            work = self._take_in(caller, call.model, (call.image,))
-            [image] = await _within(call.remaining_ms, work)
-            return self._sessions.add(call.tenant, call.session_id, image)
-
-    async def get_session(self, tenant: str, session_id: str) -> Session:
-        """A session's state; looking at it keeps it alive."""
-        return self._sessions.get(tenant, session_id)
-
-    async def delete_session(self, tenant: str, session_id: str) -> None:
-        """Forget a session and its images."""
-        self._sessions.delete(tenant, session_id)
-
-    async def _segment(self, call: SegmentCall, caller: Caller) -> SegmentReply:
+    async def segment(self, call: SegmentCall, image: DeviceImage) -> SegmentReply:
+        """Answer the prompts of a call on an image."""
+        caller = _caller(call.tenant, call.remaining_ms)
         engine = self._engine(call.model)
-        started = time.monotonic()
-        image = await self._find_image(call)
-        header_ms = (time.monotonic() - started) * 1000
-        check_inside(call.prompts, image.size)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
-        pixels = self._uploads.pixels(image.data)
+        pixels = PixelLoader(image.data, self._limits.images, self._pool)
         question = _Question(engine, call, caller, Image(image.key, pixels), image.size)
         rows = engine.rows(image.key, len(call.prompts))
         with self._admission.work(rows, caller.remaining_ms):
-            answers = await _all(
+            answers = await wait_all(
                 self._answer(question, prompt, turn)
                 for turn, prompt in enumerate(call.prompts, call.turn)
             )
@@ -206,9 +173,9 @@ class LocalEngine:
                 else ResultError(result.code, result.message)
                 for result in results
             ),
-            warnings=image.public.warnings,
+            warnings=(),
             timings_ms=Timings(
-                decode_image=header_ms + pixels.spent_ms,
+                decode_image=pixels.spent_ms,
                 queue=encoded.queue_ms + max((d.queue_ms for d in decodes), default=0.0),
                 encode=encoded.launch_ms,
                 decode=max((d.launch_ms for d in decodes), default=0.0),
@@ -217,11 +184,44 @@ class LocalEngine:
             spent_ms=tuple(spent_ms),
         )
 
-    async def _find_image(self, call: SegmentCall) -> StoredImage:
-        if call.image is not None:
-            return await self._uploads.open(call.tenant, call.image)
-        assert call.session_id is not None, "the router asks for an image or a session"
-        return self._sessions.image(call.tenant, call.session_id, call.image_id)
+    async def embed(
+        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
+    ) -> None:
+        """See to it that images are embedded."""
+        caller = _caller(tenant, remaining_ms)
+        engine = self._engine(model)
+        rows: Counter[tuple[str, str]] = Counter()
+        for key in {image.key for image in images}:
+            rows.update(engine.rows(key, 0))
+        # Let in as a whole: its own images are nobody that a request would have to wait for.
+        with self._admission.work(rows, caller.remaining_ms):
+            await wait_all(
+                engine.embed(
+                    Image(image.key, PixelLoader(image.data, self._limits.images, self._pool)),
+                    caller,
+                    turn,
+                )
+                for turn, image in enumerate(images)
+            )
+
+    async def _watch(self) -> None:
+        """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
+        timeout_s = self._limits.launch_timeout_s
+        while True:
+            await asyncio.sleep(min(_LOOK_EVERY_S, timeout_s / 4))
+            overdue_s = self._worker.overdue_s(timeout_s)
+            if overdue_s is not None:
+                reason = f"a launch did not come back within {overdue_s:.1f} s"
+                logger.error("%s", reason)
+                if self._leave is None:
+                    self._worker.replace(reason)
+                else:
+                    self._leave(reason)
+            elif self._worker.is_lost:
+                if self._leave is not None:
+                    self._leave("the device is lost")
+                self._lost.set()
+                return
 
     async def _answer(
         self, question: "_Question", prompt: Prompt, turn: int
@@ -236,22 +236,6 @@ class LocalEngine:
                 return await click.unless_superseded(question.ask(prompt, turn, click.watch))
             except Superseded as error:
                 return error
-
-    async def _take_in(
-        self, caller: Caller, model: str, files: Sequence[bytes]
-    ) -> list[StoredImage]:
-        engine = self._engine(model)
-        images = await _all(self._uploads.open(caller.tenant, data) for data in files)
-        rows: Counter[tuple[str, str]] = Counter()
-        for key in {image.key for image in images}:
-            rows.update(engine.rows(key, 0))
-        # Let in as a whole: its own images are nobody that a request would have to wait for.
-        with self._admission.work(rows, caller.remaining_ms):
-            await _all(
-                engine.embed(Image(image.key, self._uploads.pixels(image.data)), caller, turn)
-                for turn, image in enumerate(images)
-            )
-        return images
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:
@@ -323,23 +307,3 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
     return answer.decoded if isinstance(answer, Answered) else answer
-
-
-async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Wait for all; if one fails, the others are cancelled, since nobody waits for them."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-async def _within(remaining_ms: float, work: Awaitable[T]) -> T:
-    """Wait for work until the caller's deadline; what is still queued then is dropped."""
-    try:
-        return await asyncio.wait_for(work, remaining_ms / 1000)
-    except (asyncio.TimeoutError, TimeoutError):
-        raise DeadlineExceeded(
-            f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
-        ) from None

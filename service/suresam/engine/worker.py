@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
+from suresam.engine.device_errors import is_device_lost
 from suresam.engine.device_threads import DeviceThreads
 from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
 from suresam.engine.quarantine import Quarantine
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 _UNKNOWN_ROW_MS = 1.0
 """What a row is taken to cost before it was measured."""
 
+_PATIENCE = 20
+"""How many times as long as expected a launch may take."""
+
 
 class Worker:
     """One thread for one device. `submit` may be called from any thread.
@@ -42,7 +47,8 @@ class Worker:
     A failed launch is tried again in parts (halves where memory ran out, else row by row), so that
     one bad row never becomes a neighbour's error.
     If the thread itself dies, those it held get `WorkerFailed` and a new thread takes over; see
-    `Quarantine` for what becomes of them when they are asked again.
+    `Quarantine` for what becomes of them when they are asked again. `replace` does the same to a
+    thread that hangs. When the device itself is lost, nobody takes over.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Worker:
         cache: EmbeddingCache,
         telemetry: Telemetry,
         decode_threads: int | None = None,
+        black_box: BlackBox | None = None,
     ) -> None:
         self._backbones = backbones
         self._heads = heads
@@ -63,13 +70,16 @@ class Worker:
         device = next(iter(backbones.values())).device
         self._threads = DeviceThreads(device, decode_threads)
         self._row_caps = RowCaps(time.monotonic)
-        self._quarantine = Quarantine()
+        self._black_box = black_box
+        self._quarantine = Quarantine() if black_box is None else black_box.read()
         self._scheduler: Scheduler[Job] = Scheduler(limits, self._launch_ms, self._row_caps)
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_warm = False
+        self._is_lost = False
         self._jobs: dict[Future[Any], Job] = {}
         self._held: Sequence[Job] = ()
+        self._launched_at: float | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -84,6 +94,9 @@ class Worker:
         with self._changed:
             if self._is_stopping:
                 job.reply.set_exception(ShuttingDown("the server is stopping"))
+                return
+            if self._is_lost:
+                job.reply.set_exception(WorkerFailed("the device is lost; try again"))
                 return
             if self._quarantine.is_guilty(job.identity):
                 job.reply.set_exception(Quarantined(f"this {job.stage} killed two workers"))
@@ -104,11 +117,42 @@ class Worker:
 
     def is_ready(self) -> bool:
         """Whether the models are warm and the thread is alive."""
-        return self._is_warm and self.is_alive()
+        return self._is_warm and self.is_alive() and not self._is_lost
 
     def is_alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the device failed so that this process can use it no more."""
+        return self._is_lost
+
+    def overdue_s(self, timeout_s: float) -> float | None:
+        """For how many seconds the running launch has taken, if that is too long, else None.
+
+        Args:
+            timeout_s: that any launch may take; it has twenty times what is expected of it as well.
+        """
+        with self._changed:
+            started, held = self._launched_at, self._held
+            if started is None or not held:
+                return None
+            expected_ms = self._launch_ms(held[0].stage, held[0].model, len(held))
+        took_s = time.monotonic() - started
+        return took_s if took_s > max(timeout_s, _PATIENCE * expected_ms / 1000) else None
+
+    def replace(self, reason: str) -> None:
+        """Give up the thread in its launch, which hangs; a new one takes over.
+
+        Those it held get `WorkerFailed`. Whatever the old thread still comes to, nobody hears of.
+        """
+        with self._changed:
+            held, self._held, self._launched_at = self._held, (), None
+            self._quarantine.blame(job.identity for job in held if not job.reply.done())
+            self.start()
+            for job in held:
+                _fail(job, WorkerFailed(f"{reason}; try again"))
 
     def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
         """Device milliseconds of rows by (stage, model), by the cost table."""
@@ -124,26 +168,41 @@ class Worker:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
-        self._telemetry.engine_up.set(0)
 
     def _main(self) -> None:
         try:
             if not self._is_warm:
                 self._cache.allocate({name: self._warm_up(name) for name in self._backbones})
                 self._is_warm = True
-            self._telemetry.engine_up.set(1)
             self._loop()
-        except BaseException:  # the thread must not die with callers waiting
+        except BaseException as error:  # the thread must not die with callers waiting
             logger.exception("the device's worker died")
-            self._telemetry.engine_up.set(0)
-            held, self._held = self._held, ()
             with self._changed:
-                self._quarantine.blame(job.identity for job in held if not job.reply.done())
-            # First the new thread: who is told to try again must find it.
-            if self._is_warm and not self._is_stopping:
-                self.start()
-            for job in held:
-                _fail(job, WorkerFailed("the device's worker died; try again"))
+                if self._is_mine():
+                    self._bury(isinstance(error, Exception) and is_device_lost(error))
+
+    def _bury(self, is_lost: bool) -> None:
+        """See to those whom the dead thread leaves behind."""
+        held, self._held, self._launched_at = self._held, (), None
+        self._quarantine.blame(job.identity for job in held if not job.reply.done())
+        # First the new thread: who is told to try again must find it.
+        if is_lost:
+            self._is_lost = True
+            held = [*held, *self._scheduler.take_all()]
+            self._report()
+        elif self._is_warm and not self._is_stopping:
+            self.start()
+        for job in held:
+            _fail(job, WorkerFailed("the device's worker died; try again"))
+
+    def _note(self, held: Sequence[Job]) -> None:
+        """Leave word of what is on the device, should the process not come back from it."""
+        if self._black_box is not None:
+            self._black_box.write(self._quarantine, [job.identity for job in held])
+
+    def _is_mine(self) -> bool:
+        """Whether the calling thread is the worker's still, and no other took its place."""
+        return threading.current_thread() is self._thread
 
     def _warm_up(self, model: str) -> ImageEmbedding:
         backbone, heads = self._backbones[model], self._heads.get(model)
@@ -153,25 +212,36 @@ class Worker:
     def _loop(self) -> None:
         while True:
             with self._changed:
+                if not self._is_mine():
+                    return
+                self._held, self._launched_at = (), None
                 while not (batch := self._scheduler.take(time.monotonic())):
                     if self._is_stopping:
                         return
                     self._report()
                     self._changed.wait()
+                    if not self._is_mine():
+                        return
                 self._report()
-            self._held = batch
-            live = [job for job in batch if job.reply.set_running_or_notify_cancel()]
+                self._held = batch
+                live = [job for job in batch if job.reply.set_running_or_notify_cancel()]
             if live:
                 self._run(live)
-            self._held = ()
             del batch, live  # or the last launch would be kept as long as nobody comes
 
     def _run(self, batch: Sequence[Job]) -> None:
         """Launch a batch of one bucket; if it fails, in parts."""
         started = time.monotonic()
+        with self._changed:
+            if not self._is_mine():
+                return
+            self._launched_at = started
+            self._note(batch)
         try:
             values = self._launch(batch)
         except Exception as error:  # the worker's edge: nothing may pass it
+            if is_device_lost(error):
+                raise
             if len(batch) == 1:
                 logger.exception("a row failed")
             else:
@@ -199,16 +269,19 @@ class Worker:
 
     def _settle(self, batch: Sequence[Job], values: Sequence[Any], started: float) -> None:
         launch_ms = (time.monotonic() - started) * 1000
-        self._record(batch, launch_ms)
-        if batch[0].is_suspect:
-            with self._changed:
+        with self._changed:
+            if not self._is_mine():
+                return
+            self._record(batch, launch_ms)
+            if batch[0].is_suspect:
                 self._quarantine.clear(batch[0].identity)
-        for job, value in zip(batch, values, strict=True):
-            if isinstance(value, ServiceError):
-                _fail(job, value)
-            else:
-                queue_ms = (started - job.submitted_at) * 1000
-                job.reply.set_result(Done(value, queue_ms, launch_ms, len(batch)))
+            for job, value in zip(batch, values, strict=True):
+                if isinstance(value, ServiceError):
+                    _fail(job, value)
+                else:
+                    queue_ms = (started - job.submitted_at) * 1000
+                    job.reply.set_result(Done(value, queue_ms, launch_ms, len(batch)))
+            self._note(())
 
     def _launch(self, batch: Sequence[Job]) -> Sequence[Any]:
         first = batch[0]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from suresam.domain import (
     ImageSize,
@@ -37,6 +38,9 @@ from suresam.routing.policy import Choice, choose_member
 from suresam.telemetry import Telemetry
 from suresam.validation import PromptLimits, check_inside, check_request
 from suresam.version import __version__
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 TENANT = "anonymous"
 """Whose sessions and cache entries are used, until API keys tell tenants apart."""
@@ -190,6 +194,10 @@ class Router:
     async def delete_session(self, session_id: str) -> None:
         """Forget a session."""
         await self._engine.delete_session(TENANT, session_id)
+
+    async def metrics(self) -> "tuple[Metric, ...]":
+        """What is counted elsewhere than in this process's own metrics."""
+        return await self._engine.metrics()
 
     async def describe(self) -> ServiceInfo:
         """What is being served and within what limits."""

@@ -41,6 +41,7 @@ class FakeBackbone:
             fail.
         nan: an image with this red value gives non-finite logits in its own row only.
         deadly: an image with this red value kills the worker's thread.
+        lost: an image with this red value fails as a lost CUDA device does.
         gate: launches wait for it; set at first. Clear it to hold the device still.
         launches: (stage, rows) of every launch that passed the gate.
         num_entered: launches that came to the gate.
@@ -53,6 +54,7 @@ class FakeBackbone:
     poison: int = 201
     nan: int = 202
     deadly: int = 203
+    lost: int = 204
     gate: threading.Event = field(default_factory=threading.Event)
     launches: list[tuple[str, int]] = field(default_factory=list)
     num_entered: int = 0
@@ -86,6 +88,8 @@ class FakeBackbone:
         reds = [int(row.embedding.image_embed.flatten()[0]) for row in rows]
         if self.deadly in reds:
             raise SystemExit("the fake device died")
+        if self.lost in reds:
+            raise RuntimeError("CUDA error: the fake device is lost")
         if self.poison in reds:
             raise RuntimeError("the fake device failed on a poisoned row")
         scale = self.input_size / self.low_res_size

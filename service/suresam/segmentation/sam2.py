@@ -27,6 +27,22 @@ def choose_device(wanted: str) -> str:
     return "cuda" if wanted == "cuda" or (wanted == "auto" and has_cuda) else "cpu"
 
 
+def choose_devices(wanted: str) -> list[str]:
+    """The devices that a setting names, which may be a list of them.
+
+    Raises:
+        ConfigurationError: CUDA, or a CUDA device of that number, is asked for and not there.
+    """
+    if wanted in ("auto", "cpu", "cuda"):
+        return [choose_device(wanted)]
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for name in wanted.split(","):
+        number = name.partition(":")[2]
+        if number and int(number) >= count:
+            raise ConfigurationError(f"device={name}: torch finds {count} CUDA devices")
+    return wanted.split(",")
+
+
 class Sam2Backbone:
     """One checkpoint on one device. Calls keep no state, so one thread at a time may use it.
 

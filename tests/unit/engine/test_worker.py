@@ -391,7 +391,6 @@ def test_warming_up_measures_every_model(start_worker, count):
         assert worker._costs.row_ms("encode", model) is not None
         sizes = worker._costs._launches_ms["decode", model]
         assert sorted(sizes) == [1, 16]
-    assert count("engine_up") == 1
 
 
 def test_a_worker_that_was_not_started_is_not_ready_and_stops(
@@ -419,7 +418,6 @@ def test_a_failed_warm_up_is_not_ready_and_not_repeated(telemetry, count, cache)
     worker._thread.join(WAIT_S)
     assert not worker.is_alive()
     assert not worker.is_ready()
-    assert count("engine_up") == 0
     worker.stop()
 
 
@@ -440,3 +438,61 @@ def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_j
         job.reply.result(WAIT_S)
         with cache.pinned((job.image_key, "fake-small"), "somebody") as lease:
             assert lease.embedding.image_embed.item() == red
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.001)
+
+
+def test_a_launch_that_hangs_loses_its_thread_and_the_next_is_answered(
+    backbone, start_worker, decode_job
+):
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    stuck, other = decode_job(), decode_job(red=2)
+    worker.submit(stuck)
+    wait_for(lambda: backbone.num_entered and stuck.reply.running())
+    assert worker.overdue_s(timeout_s=3600) is None
+    wait_for(lambda: worker.overdue_s(timeout_s=0))
+    hung = worker._thread
+    worker.replace("it hangs")
+    assert isinstance(stuck.reply.exception(WAIT_S), WorkerFailed)
+    backbone.gate.set()
+    worker.submit(other)
+    assert other.reply.result(WAIT_S).rows == 1
+    hung.join(WAIT_S)
+    assert not hung.is_alive()
+    assert worker.is_ready()
+
+
+def test_what_a_hanging_launch_held_is_tried_alone(backbone, start_worker, decode_job):
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    stuck = decode_job()
+    worker.submit(stuck)
+    wait_for(lambda: worker.overdue_s(timeout_s=0))
+    worker.replace("it hangs")
+    again, other = decode_job(), decode_job(red=2)
+    worker.submit(again)
+    worker.submit(other)
+    backbone.gate.set()
+    assert again.reply.result(WAIT_S).rows == other.reply.result(WAIT_S).rows == 1
+
+
+def test_a_lost_device_fails_all_who_wait_and_whoever_comes(backbone, start_worker, decode_job):
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    fatal, waiting = decode_job(red=backbone.lost), decode_job(num_points=2)
+    worker.submit(fatal)
+    worker.submit(waiting)
+    backbone.gate.set()
+    for job in (fatal, waiting):
+        assert isinstance(job.reply.exception(WAIT_S), WorkerFailed)
+    assert worker.is_lost
+    assert not worker.is_ready()
+    late = decode_job()
+    worker.submit(late)
+    assert isinstance(late.reply.exception(WAIT_S), WorkerFailed)

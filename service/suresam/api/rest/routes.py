@@ -74,7 +74,8 @@ async def readyz(request: Request) -> PlainTextResponse:
 @probes.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
 async def metrics(request: Request) -> Response:
     """All metrics in Prometheus' text format."""
-    text = _service(request).telemetry.exposition()
+    service = _service(request)
+    text = service.telemetry.exposition(await service.router.metrics())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -1,0 +1,18 @@
+"""Which failures of a launch are the device's own."""
+
+import torch
+
+_ACCELERATOR_ERROR: type[Exception] | None = getattr(torch, "AcceleratorError", None)  # torch 2.8
+
+
+def is_device_lost(error: Exception) -> bool:
+    """Whether nothing that is launched after this can work.
+
+    A CUDA error other than a lack of memory leaves the process's context unusable until the
+    process ends. Some are not as bad, but they cannot be told apart. Not yet seen on a GPU.
+    """
+    if isinstance(error, torch.OutOfMemoryError):
+        return False
+    if _ACCELERATOR_ERROR is not None and isinstance(error, _ACCELERATOR_ERROR):
+        return True
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error)

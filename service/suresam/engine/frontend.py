@@ -1,0 +1,178 @@
+"""The front of the engine: sessions and uploaded files, in front of one device or several.
+
+Sessions stand here and not with a device, so that they outlive it: the embedding of their image is
+made again wherever the next click goes.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from suresam.domain import ModelInfo, Session, SessionImage
+from suresam.engine.affinity import Affinity
+from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
+from suresam.engine.device import Device, DeviceImage
+from suresam.engine.limits import EngineLimits
+from suresam.engine.permits import Permits
+from suresam.engine.sessions import SessionStore, StoredImage
+from suresam.engine.tasks import wait_all, within
+from suresam.engine.uploads import Uploads
+from suresam.telemetry import Telemetry
+from suresam.validation import check_inside
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+
+class Frontend:
+    """The `EngineClient`, whatever its devices are.
+
+    Args:
+        devices: at least one, all with the same members.
+        limits: see `EngineLimits`.
+        pool: for reading headers and hashing, off the event loop.
+        telemetry: of the service.
+        clock: monotonic seconds, of sessions.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        limits: EngineLimits,
+        pool: Executor,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._devices = tuple(devices)
+        self._affinity = Affinity(self._devices)
+        self._uploads = Uploads(limits.images, pool)
+        self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
+        self._permits = Permits(limits.max_in_flight, self._backlog_ms, self.is_ready, telemetry)
+        telemetry.engine_up.set_function(
+            lambda: float(all(device.is_ready() for device in self._devices))
+        )
+
+    @property
+    def num_sessions(self) -> int:
+        """Sessions alive."""
+        return len(self._sessions)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is let in any more."""
+        return self._permits.is_closed
+
+    def start(self) -> None:
+        """Start the devices; `is_ready` turns true when the first is warm."""
+        for device in self._devices:
+            device.start()
+
+    def is_ready(self) -> bool:
+        """Whether a device is warm and works."""
+        return any(device.is_ready() for device in self._devices)
+
+    async def wait_ready(self) -> None:
+        """Wait until every device is warm.
+
+        Raises:
+            NotReady, ConfigurationError: one will not be; the log says why.
+        """
+        await wait_all(device.wait_ready() for device in self._devices)
+
+    async def wait_lost(self) -> None:
+        """Return when a device is gone for good, as far as this process is concerned."""
+        waits = [asyncio.ensure_future(device.wait_lost()) for device in self._devices]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def close(self, drain_s: float) -> None:
+        """Let nobody in, wait at most `drain_s` seconds for those inside, stop the devices."""
+        await self._permits.close(drain_s)
+        await wait_all(device.close() for device in self._devices)
+
+    async def segment(self, call: SegmentCall) -> SegmentReply:
+        """Answer prompts on an uploaded image or a session's."""
+        with self._permits.permit():
+            return await within(call.remaining_ms, self._segment(call))
+
+    async def create_session(self, call: CreateSessionCall) -> Session:
+        """Keep images under an id, embedded and ready for clicks."""
+        with self._permits.permit():
+            self._sessions.check_new_id(call.tenant, call.session_id)
+            self._sessions.check_num_images(len(call.images))
+            work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms)
+            images = await within(call.remaining_ms, work)
+            return self._sessions.create(call.tenant, call.session_id, tuple(images))
+
+    async def add_image(self, call: AddImageCall) -> SessionImage:
+        """Add an image to a session."""
+        with self._permits.permit():
+            held = self._sessions.get(call.tenant, call.session_id)
+            self._sessions.check_num_images(len(held.images) + 1)
+            work = self._take_in(call.tenant, call.model, (call.image,), call.remaining_ms)
+            [image] = await within(call.remaining_ms, work)
+            return self._sessions.add(call.tenant, call.session_id, image)
+
+    async def get_session(self, tenant: str, session_id: str) -> Session:
+        """A session's state; looking at it keeps it alive."""
+        return self._sessions.get(tenant, session_id)
+
+    async def delete_session(self, tenant: str, session_id: str) -> None:
+        """Forget a session and its images."""
+        self._sessions.delete(tenant, session_id)
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The members, cheapest first, with the cost as the first device that is up measures it."""
+        up = next((d for d in self._devices if d.is_ready()), self._devices[0])
+        return await up.models()
+
+    async def metrics(self) -> "tuple[Metric, ...]":
+        """What the devices counted elsewhere than in this process's own metrics."""
+        found = await wait_all(device.metrics() for device in self._devices)
+        return tuple(metric for metrics in found for metric in metrics)
+
+    async def _segment(self, call: SegmentCall) -> SegmentReply:
+        started = time.monotonic()
+        image = await self._find_image(call)
+        header_s = time.monotonic() - started
+        check_inside(call.prompts, image.size)
+        rest = replace(call, image=None, remaining_ms=call.remaining_ms - header_s * 1000)
+        with self._affinity.device_for([image.key]) as device:
+            reply = await device.segment(rest, _for_device(image))
+        timings = reply.timings_ms
+        return replace(
+            reply,
+            warnings=image.public.warnings,
+            timings_ms=replace(timings, decode_image=timings.decode_image + header_s * 1000),
+        )
+
+    async def _find_image(self, call: SegmentCall) -> StoredImage:
+        if call.image is not None:
+            return await self._uploads.open(call.tenant, call.image)
+        assert call.session_id is not None, "the router asks for an image or a session"
+        return self._sessions.image(call.tenant, call.session_id, call.image_id)
+
+    async def _take_in(
+        self, tenant: str, model: str, files: Sequence[bytes], remaining_ms: float
+    ) -> list[StoredImage]:
+        started = time.monotonic()
+        images = await wait_all(self._uploads.open(tenant, data) for data in files)
+        remaining_ms -= (time.monotonic() - started) * 1000
+        with self._affinity.device_for([image.key for image in images]) as device:
+            await device.embed(
+                tenant, model, [_for_device(image) for image in images], remaining_ms
+            )
+        return images
+
+    def _backlog_ms(self) -> float:
+        return min((d.backlog_ms() for d in self._devices if d.is_ready()), default=0.0)
+
+
+def _for_device(image: StoredImage) -> DeviceImage:
+    return DeviceImage(image.key, image.size, image.data)

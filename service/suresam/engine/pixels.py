@@ -1,0 +1,44 @@
+"""Pixels of an uploaded file, decoded only when somebody needs them."""
+
+import asyncio
+import time
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suresam.engine.device import FileWanted
+from suresam.segmentation.images import ImageLimits, read_pixels
+
+
+class PixelLoader:
+    """Decodes one upload in the pool, when asked to, and remembers how long that took.
+
+    Args:
+        data: the file, or None where it did not come along.
+        limits: of an image.
+        pool: for decoding, off the event loop.
+
+    Attributes:
+        spent_ms: milliseconds, 0 if it was not asked.
+    """
+
+    def __init__(self, data: bytes | None, limits: ImageLimits, pool: Executor) -> None:
+        self._data = data
+        self._limits = limits
+        self._pool = pool
+        self.spent_ms = 0.0
+
+    async def __call__(self) -> NDArray[np.uint8]:
+        """RGB uint8 (H, W, 3).
+
+        Raises:
+            FileWanted: there is no file to decode.
+        """
+        if self._data is None:
+            raise FileWanted
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
+        self.spent_ms = (time.monotonic() - started) * 1000
+        return pixels

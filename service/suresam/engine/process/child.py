@@ -1,0 +1,142 @@
+"""One child process, from its start to its end, and the calls that wait for it."""
+
+import asyncio
+import itertools
+import logging
+import time
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+from prometheus_client import Metric
+
+from suresam.engine.black_box import Memory
+from suresam.engine.limits import EngineLimits
+from suresam.engine.process import host
+from suresam.engine.process.channel import Channel, socket_pair
+from suresam.engine.process.messages import Answer, Ask, Cancel, State
+from suresam.errors import WorkerFailed
+
+logger = logging.getLogger(__name__)
+
+_STOP_S = 5.0
+"""For a child to end after its channel was closed."""
+
+
+class Child:
+    """A process that runs `host.run`. Used by the event loop alone.
+
+    Args:
+        context: starts processes.
+
+    Attributes:
+        state: as last heard.
+        metrics: as last asked for.
+    """
+
+    def __init__(self, context: ForkServerContext) -> None:
+        self._context = context
+        self.state = State(is_ready=False, backlog_ms=0.0)
+        self.metrics: tuple[Metric, ...] = ()
+        self._heard_at = time.monotonic()
+        self._numbers = itertools.count()
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._gone = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process."""
+        return self._process.pid
+
+    async def start(self, memory: Memory, build: host.Build, limits: EngineLimits) -> None:
+        """Start it.
+
+        Args:
+            memory: of the black box.
+            build: loads the models, there.
+            limits: of the device.
+        """
+        ours, its = socket_pair()
+        self._channel = Channel(ours, self._receive, self._lost)
+        self._process = self._context.Process(
+            target=host.run, args=(its, memory, build, limits), name="engine", daemon=True
+        )
+        # The first start waits for a server process that imports torch.
+        await asyncio.get_running_loop().run_in_executor(None, self._process.start)
+        its.close()
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method over there.
+
+        Raises:
+            ServiceError, ConfigurationError, FileWanted: what it raised.
+            WorkerFailed: the process ended before it answered.
+        """
+        if self._gone.is_set():
+            raise _failure()
+        number = next(self._numbers)
+        reply = self._calls[number] = asyncio.get_running_loop().create_future()
+        self._channel.send(Ask(number, method, arguments))
+        try:
+            return await reply
+        except asyncio.CancelledError:
+            self._channel.send(Cancel(number))
+            raise
+        finally:
+            self._calls.pop(number, None)
+
+    async def wait_gone(self, silence_s: float) -> None:
+        """Return when the process ended, or gave no sign of life for so many seconds."""
+        while not self._gone.is_set():
+            silent_s = time.monotonic() - self._heard_at
+            if silent_s > silence_s + host.SIGN_OF_LIFE_S:
+                logger.error("the engine process has been silent for %.1f s", silent_s)
+                self._process.kill()
+                return
+            left_s = silence_s + host.SIGN_OF_LIFE_S - silent_s
+            try:
+                await asyncio.wait_for(self._gone.wait(), left_s + 0.01)
+            except (asyncio.TimeoutError, TimeoutError):
+                continue
+
+    async def stop(self) -> int | None:
+        """End it, by force if it does not go by itself.
+
+        Returns:
+            Its exit code.
+        """
+        self._lost()
+        self._channel.close()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._process.join, _STOP_S)
+        if self._process.is_alive():
+            self._process.kill()
+            await loop.run_in_executor(None, self._process.join)
+        code = self._process.exitcode
+        self._process.close()
+        return code
+
+    def _receive(self, message: Answer | State) -> None:
+        self._heard_at = time.monotonic()
+        if isinstance(message, State):
+            self.state = message
+            return
+        self.state = replace(self.state, backlog_ms=message.backlog_ms)
+        reply = self._calls.get(message.number)
+        if reply is None or reply.done():  # cancelled meanwhile
+            return
+        if message.error is not None:
+            reply.set_exception(message.error)
+        else:
+            reply.set_result(message.value)
+
+    def _lost(self) -> None:
+        self.state = State(is_ready=False, backlog_ms=0.0)
+        self._gone.set()
+        for reply in self._calls.values():
+            if not reply.done():
+                reply.set_exception(_failure())
+
+
+def _failure() -> WorkerFailed:
+    return WorkerFailed("the engine process ended; try again")

@@ -1,0 +1,170 @@
+"""The servers' side: a `Device` whose work is done in a child process."""
+
+import asyncio
+import logging
+import multiprocessing
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from prometheus_client import Metric
+
+from suresam.domain import ModelInfo
+from suresam.engine.black_box import BLACK_BOX_BYTES
+from suresam.engine.client import SegmentCall, SegmentReply
+from suresam.engine.device import DeviceImage, FileWanted
+from suresam.engine.limits import EngineLimits
+from suresam.engine.process import host
+from suresam.engine.process.child import Child
+from suresam.errors import ConfigurationError, NotReady, ServiceError, WorkerFailed
+from suresam.telemetry import add_up, only_counts
+
+logger = logging.getLogger(__name__)
+
+_METRICS_S = 1.0
+"""For which a scrape waits for a child."""
+
+_LONGEST_PAUSE_S = 30.0
+"""Between two starts of a child that does not live."""
+
+_HEALTHY_S = 60.0
+"""A child that lived so long is started again at once."""
+
+
+class ProcessDevice:
+    """Keeps one child alive and calls it. Used by the event loop alone.
+
+    Calls that a dying child held get `WorkerFailed`, and the next child treats what was on the
+    device as suspect. A child that gives no sign of life for `launch_timeout_s` is killed.
+
+    Args:
+        build: loads the models, in the child.
+        limits: of the device.
+    """
+
+    def __init__(self, build: host.Build, limits: EngineLimits) -> None:
+        self._build = build
+        self._limits = limits
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([host.__name__])
+        self._memory = self._context.RawArray("c", BLACK_BOX_BYTES)
+        self._child: Child | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+        self._was_ready = False
+        self._ended_counts: tuple[Metric, ...] = ()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, while there is one."""
+        return None if self._child is None else self._child.pid
+
+    def start(self) -> None:
+        """Start the child, and see to it that there is one until `close`."""
+        self._keeping = asyncio.create_task(self._keep())
+
+    def is_ready(self) -> bool:
+        """Whether the child has warm models."""
+        return self._child is not None and self._child.state.is_ready
+
+    async def wait_ready(self) -> None:
+        """Wait until every model is warm.
+
+        Raises:
+            NotReady, ConfigurationError: the first child could not load or warm its models.
+        """
+        while not self.is_ready():
+            if self._failure is not None:
+                raise self._failure
+            await asyncio.sleep(0.01)
+
+    async def wait_lost(self) -> None:
+        """Never return: a lost device is the child's end, and there will be another."""
+        await asyncio.get_running_loop().create_future()
+
+    async def close(self) -> None:
+        """Stop the child."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
+
+    def backlog_ms(self) -> float:
+        """Device milliseconds of the work in progress, as last heard."""
+        return 0.0 if self._child is None else self._child.state.backlog_ms
+
+    async def segment(self, call: SegmentCall, image: DeviceImage) -> SegmentReply:
+        """Answer the prompts of a call on an image."""
+        started = time.monotonic()
+        if call.session_id is not None:
+            # Its embedding is there most of the time, and files are large.
+            try:
+                answer = await self._ask("segment", call, replace(image, data=None))
+            except FileWanted:
+                spent_ms = (time.monotonic() - started) * 1000
+                call = replace(call, remaining_ms=call.remaining_ms - spent_ms)
+            else:
+                return cast(SegmentReply, answer)
+        return cast(SegmentReply, await self._ask("segment", call, image))
+
+    async def embed(
+        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
+    ) -> None:
+        """See to it that images are embedded."""
+        await self._ask("embed", tenant, model, tuple(images), remaining_ms)
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The members, cheapest first, with their measured cost."""
+        return cast(tuple[ModelInfo, ...], await self._ask("models"))
+
+    async def metrics(self) -> tuple[Metric, ...]:
+        """What the child and those before it counted."""
+        child = self._child
+        if child is not None and child.state.is_ready:
+            try:
+                child.metrics = await asyncio.wait_for(child.ask("metrics"), _METRICS_S)
+            except (ServiceError, asyncio.TimeoutError):
+                logger.warning("the engine process did not tell its metrics in time")
+            return add_up([*self._ended_counts, *child.metrics])
+        return self._ended_counts
+
+    async def _ask(self, method: str, *arguments: Any) -> Any:
+        if self._child is None:
+            raise NotReady("the engine process is being started; try again")
+        return await self._child.ask(method, *arguments)
+
+    async def _keep(self) -> None:
+        """Start a child, and when it ended another."""
+        num_short_lives = 0
+        while self._failure is None:
+            started = time.monotonic()
+            child = self._child = Child(self._context)
+            await child.start(self._memory, self._build, self._limits)
+            has_been_ready = await self._is_ready_in_the_end(child)
+            if has_been_ready:
+                await child.wait_gone(self._limits.launch_timeout_s)
+            code = await child.stop()
+            self._child = None
+            self._ended_counts = add_up([*self._ended_counts, *only_counts(child.metrics)])
+            if self._failure is not None:
+                return
+            logger.error("the engine process ended (exit code %s); starting another", code)
+            is_healthy = time.monotonic() - started > _HEALTHY_S
+            num_short_lives = 0 if is_healthy else num_short_lives + 1
+            if num_short_lives > 1:
+                await asyncio.sleep(min(2.0 ** (num_short_lives - 2), _LONGEST_PAUSE_S))
+
+    async def _is_ready_in_the_end(self, child: Child) -> bool:
+        try:
+            await child.ask("wait_ready")
+        except (ServiceError, ConfigurationError) as error:
+            logger.error("the engine process did not become ready: %s", error)
+            if not self._was_ready:  # nobody is served yet: whoever starts us is told
+                is_death = isinstance(error, WorkerFailed)
+                self._failure = NotReady("the engine process died early") if is_death else error
+            return False
+        self._was_ready = True
+        return True

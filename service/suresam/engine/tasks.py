@@ -1,0 +1,33 @@
+"""Waiting: for all of several, and for nobody longer than his deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from suresam.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+
+async def wait_all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Wait for all; if one fails, the others are cancelled, since nobody waits for them."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def within(remaining_ms: float, work: Awaitable[T]) -> T:
+    """Wait for work until the caller's deadline; what is still queued then is dropped.
+
+    Raises:
+        DeadlineExceeded
+    """
+    try:
+        return await asyncio.wait_for(work, remaining_ms / 1000)
+    except (asyncio.TimeoutError, TimeoutError):
+        raise DeadlineExceeded(
+            f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
+        ) from None

@@ -1,0 +1,101 @@
+"""The real command with its models in processes of their own."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suresam.benchmarks.server_process import ServerProcess
+from suresam.client import Client
+from suresam.domain import Point, Prompt, RouteRequest
+from suresam.errors import CapacityError
+from suresam.masks.rle import decode_rle
+
+SMALL = RouteRequest(mode="small")
+CLICK = Prompt(points=(Point(280, 160),))
+PHOTO = Path(__file__).parents[2] / "docs" / "coffee.jpg"
+
+
+def children(pid: int) -> list[int]:
+    """All processes that come from one."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *children(child)]
+    return found
+
+
+def engines(pid: int) -> list[int]:
+    """The engine processes: those that came from the server process which forks them."""
+    direct = {int(c) for c in children(pid) if parent(int(c)) == pid}
+    return [child for child in children(pid) if child not in direct]
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ServerProcess(["--device", "cpu,cpu", "--cache-bytes", "100000000"]) as server:
+        yield server
+        assert server.stop() == 0
+
+
+def test_both_engines_answer_as_one_in_the_servers_process_does(server):
+    """Masks are the same wherever they are made, and a session outlives its engine."""
+    photo = PHOTO.read_bytes()
+    with ServerProcess(["--engine", "local"]) as local, Client(local.url) as client:
+        expected = client.segment(photo, CLICK, route=SMALL).results[0]
+    with Client(server.url, timeout_s=60) as client:
+        info = client.models()
+        assert [member.name for member in info.members] == ["demo-small", "demo-large"]
+        session = client.create_session([photo]).session_id
+        first = client.segment_session(session, CLICK, route=SMALL).results[0]
+        assert differing_share(first, expected) < 1e-4
+        assert len(engines(server.pid)) == 2
+        for engine in engines(server.pid):
+            os.kill(engine, signal.SIGKILL)
+        again = retried(client, session)
+        assert differing_share(again, expected) < 1e-4
+
+
+def differing_share(one, other):
+    """Of all pixels of all masks. Rounding depends on where in memory an embedding lies."""
+    masks = [np.stack([decode_rle(m.rle) for m in result.masks]) for result in (one, other)]
+    return (masks[0] != masks[1]).mean()
+
+
+def retried(client: Client, session: str):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return client.segment_session(session, CLICK, route=SMALL).results[0]
+        except CapacityError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_stopped_server_leaves_no_process():
+    server = ServerProcess(["--engine", "process"])
+    left = children(server.pid)
+    assert server.stop() == 0
+    assert left
+    wait_gone(left)
+
+
+def test_a_killed_server_leaves_no_engine():
+    server = ServerProcess(["--engine", "process"])
+    left = children(server.pid)
+    server.stop(signal.SIGKILL)
+    wait_gone(left)
+
+
+def wait_gone(pids):
+    deadline = time.monotonic() + 20
+    while [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
