@@ -1,13 +1,16 @@
 """Masks on their way to a caller."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain.geometry import ImageSize
 from suresam.domain.uncertainty import Advice, HeadScores, Uncertainty
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,32 @@ class Prediction:
         pixels = self.size.width * self.size.height
         bits = np.unpackbits(self.mask_bits[index], count=pixels)
         return bits.view(np.bool_).reshape(self.size.width, self.size.height).T
+
+    def reordered(self, order: Sequence[int]) -> "Prediction":
+        """The same masks in another order.
+
+        Args:
+            order: for each place the index of the mask that goes there; all of them once.
+        """
+        places = list(order)
+
+        def rows(values: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if values is None else values[places]
+
+        def items(values: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple(values[place] for place in places)
+
+        return replace(
+            self,
+            tokens=items(self.tokens),
+            mask_bits=rows(self.mask_bits),
+            predicted_iou=items(self.predicted_iou),
+            stability=items(self.stability),
+            entropy=None if self.entropy is None else items(self.entropy),
+            low_res_logits=rows(self.low_res_logits),
+            entropy_maps=rows(self.entropy_maps),
+            heads=None if self.heads is None else items(self.heads),
+        )
 
     @property
     def best(self) -> int:

@@ -1,7 +1,7 @@
 """How far an answer can be trusted, and what to do about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class HeadScores:
         calibration: name of that calibration.
         next_click_gain: calibrated gain in IoU of one more click, where the candidates disagree
             most; None without a calibration, or where that does not tell it.
+        gain_by_member: calibrated gain in IoU of every larger member, cheapest first; empty
+            without a calibration. The largest one's is `model_gap`.
     """
 
     values: Mapping[str, float]
@@ -35,6 +37,7 @@ class HeadScores:
     expected_iou_interval: tuple[float, float] | None = None
     calibration: str | None = None
     next_click_gain: float | None = None
+    gain_by_member: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class SegmentReply:
         marginal_cost_ms: device milliseconds that one prompt costs on each member, as things
             stood before this call; None where nothing was measured.
         spent_ms: device milliseconds of each prompt, its share of the batch it was in.
+        backlog_ms: device milliseconds of the work that waited when this was done.
     """
 
     size: ImageSize
@@ -70,6 +71,7 @@ class SegmentReply:
     timings_ms: Timings
     marginal_cost_ms: Mapping[str, float | None]
     spent_ms: tuple[float, ...]
+    backlog_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

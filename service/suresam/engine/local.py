@@ -182,6 +182,7 @@ class LocalDevice:
             ),
             marginal_cost_ms=marginal_cost_ms,
             spent_ms=tuple(spent_ms),
+            backlog_ms=self._backlog.total_ms(),
         )
 
     async def embed(

@@ -25,6 +25,9 @@ NEXT_CLICK = "next_click_gain"
 
 _EXPECTED_IOU = "expected_iou"
 
+_NO_GAP = 1e-3
+"""IoU below which the heads see no difference between two members."""
+
 DERIVED = "_derived"
 """Ends the names of gaps that are differences of IoU heads."""
 
@@ -37,6 +40,7 @@ class HeadReading:
         model: the checkpoint that makes the masks.
         largest: the last member of the family that is served.
         calibration: of the family, or None; then no IoU is expected and gaps are the direct heads'.
+        between: members larger than the model and smaller than the largest, cheapest first.
 
     Attributes:
         own_head: name of the model's own IoU head.
@@ -54,6 +58,7 @@ class HeadReading:
         model: str,
         largest: str,
         calibration: Calibration | None = None,
+        between: Sequence[str] = (),
     ) -> None:
         if model not in info.models:
             raise CheckpointError(
@@ -63,6 +68,8 @@ class HeadReading:
         self._info = info
         self.own_head = info.models[model]
         self._large = info.models.get(largest) if model != largest else None
+        self._largest = largest
+        self._between = [name for name in between if name in info.models]
         # The direct head learned the gain of one pair of models, and says nothing of another.
         self._has_model_gap = (model, largest) == ends and model != largest
         self.calibration = None if calibration is None else calibration.name
@@ -164,9 +171,31 @@ class HeadReading:
                 expected_iou_interval=None if interval is None else _pair(interval[token]),
                 calibration=self.calibration,
                 next_click_gain=told_gains[NEXT_CLICK][token],
+                gain_by_member=self._gain_by_member(
+                    told_gains[MODEL_GAP][token],
+                    {name: value[token] for name, value in by_token.items()},
+                ),
             )
             for token in tokens
         )
+
+    def _gain_by_member(
+        self, model_gap: float | None, values: Mapping[str, float]
+    ) -> dict[str, float]:
+        """What each larger member is expected to gain.
+
+        Only the largest one's gain is calibrated. One in between is given the part of it that its
+        own IoU head stands above the model's, as the largest one's head does.
+        """
+        if self.calibrated is None or model_gap is None or self._large is None:
+            return {}
+        own = values[self.own_head]
+        whole = values[self._large] - own
+        gains = {}
+        for name in self._between:
+            part = (values[self._info.models[name]] - own) / whole if whole > _NO_GAP else 1.0
+            gains[name] = model_gap * min(max(part, 0.0), 1.0)
+        return gains | {self._largest: model_gap}
 
 
 def _pair(ends: NDArray[np.float64]) -> tuple[float, float]:

@@ -95,7 +95,9 @@ def load_member_heads(
     check_heads(path, file.heads, manifest)
     found = _find_calibration(manifest, file, models_dir, calibration)
     try:
-        reading = HeadReading(file.heads.info, manifest.name, family.members[-1].name, found)
+        names = [member.name for member in family.members]
+        between = names[names.index(manifest.name) + 1 : -1]
+        reading = HeadReading(file.heads.info, manifest.name, names[-1], found, between)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return MemberHeads(manifest.heads, file.sha256, file.heads.to(device), reading)

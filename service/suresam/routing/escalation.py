@@ -1,0 +1,207 @@
+"""From the answers of the small member to those that are given: who is asked again, and of whom."""
+
+import asyncio
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+
+from suresam.domain import Prediction, ResultError, Route, RouteRequest
+from suresam.engine.client import EngineClient, SegmentCall, SegmentReply
+from suresam.errors import NonFiniteOutput, ServiceError, Superseded
+from suresam.routing.answer import Answer
+from suresam.routing.budget import ShareBudget
+from suresam.routing.matching import match_masks
+from suresam.routing.memory import DecisionMemory
+from suresam.routing.policy import (
+    BUDGET,
+    LARGER_FAILED,
+    Bounds,
+    Decision,
+    Evidence,
+    decide,
+    role_of,
+)
+
+logger = logging.getLogger(__name__)
+
+_MARGIN = 0.9
+"""Part of the remaining time that a larger member may take: the smaller one's answer, which is
+there already, must not be late for it."""
+
+
+class Escalation:
+    """Asks larger members where it is worth it. Used by the event loop alone.
+
+    Args:
+        engine: answers.
+        members: names, cheapest first.
+        bounds: of a decision.
+        budget: of all decisions.
+        pool: for comparing masks, off the event loop.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        members: Sequence[str],
+        bounds: Bounds,
+        budget: ShareBudget,
+        pool: Executor,
+    ) -> None:
+        self._engine = engine
+        self._members = tuple(members)
+        self._bounds = bounds
+        self._budget = budget
+        self._pool = pool
+        self._memory = DecisionMemory()
+
+    async def improve(
+        self, call: SegmentCall, reply: SegmentReply, route: RouteRequest, started: float
+    ) -> tuple[Answer, ...]:
+        """The answers that are given, with receipts.
+
+        Prompts that go to the same member are asked of it together. If it fails, the answers that
+        are there stand.
+
+        Args:
+            call: what the small member was asked.
+            reply: what it answered.
+            route: what the caller wants; its mode is auto.
+            started: when the caller's deadline began to run, monotonic seconds.
+
+        Raises:
+            Superseded: a newer click took the place of the only prompt.
+        """
+        left_ms = call.remaining_ms - (time.monotonic() - started) * 1000
+        first = [
+            self._decide(call, reply, route, index, left_ms) for index in range(len(call.prompts))
+        ]
+        chosen: dict[str, list[int]] = defaultdict(list)
+        for index, decision in enumerate(first):
+            if decision.model is not None:
+                chosen[decision.model].append(index)
+        seconds = await asyncio.gather(
+            *(self._ask(call, model, indices, left_ms) for model, indices in chosen.items())
+        )
+        answers = [self._stay(call, reply, index, decision) for index, decision in enumerate(first)]
+        for (model, indices), second in zip(chosen.items(), seconds, strict=True):
+            for place, index in enumerate(indices):
+                answers[index] = await self._larger(
+                    answers[index], model, first[index], second, place
+                )
+        return tuple(answers)
+
+    def _decide(
+        self,
+        call: SegmentCall,
+        reply: SegmentReply,
+        route: RouteRequest,
+        index: int,
+        left_ms: float,
+    ) -> Decision:
+        key = _key(call, index)
+        gains = self._gains(call.model, reply.predictions[index])
+        evidence = Evidence(
+            gains=gains,
+            costs_ms=reply.marginal_cost_ms,
+            spent_ms=reply.spent_ms[index],
+            remaining_ms=left_ms,
+            backlog_ms=reply.backlog_ms,
+            escalated_before=self._memory.recall(key),
+        )
+        decision = decide(evidence, route, self._bounds)
+        if gains:
+            gain = math.inf if decision.expected_gain is None else decision.expected_gain
+            is_wanted = decision.model is not None
+            if not self._budget.passes(gain, is_wanted) and is_wanted:
+                decision = Decision(None, BUDGET, decision.expected_gain)
+        self._memory.note(key, decision.model is not None)
+        return decision
+
+    def _gains(self, model: str, prediction: Prediction | ResultError) -> dict[str, float]:
+        larger = self._members[self._members.index(model) + 1 :]
+        if isinstance(prediction, ResultError):
+            # Only a number that is none may be another member's to mend.
+            is_mendable = prediction.code == NonFiniteOutput.code
+            return dict.fromkeys(larger, math.nan) if is_mendable else {}
+        if prediction.heads is None:
+            return {}
+        known = prediction.heads[prediction.best].gain_by_member
+        return {name: known[name] for name in larger if name in known}
+
+    async def _ask(
+        self, call: SegmentCall, model: str, indices: Sequence[int], left_ms: float
+    ) -> SegmentReply | None:
+        prompts = tuple(call.prompts[index] for index in indices)
+        asked = replace(call, model=model, prompts=prompts, remaining_ms=left_ms * _MARGIN)
+        try:
+            return await self._engine.segment(asked)
+        except Superseded:
+            if len(call.prompts) == 1:
+                raise
+        except ServiceError as error:
+            logger.info("%s did not answer: %s: %s", model, error.code, error.message)
+        return None
+
+    def _stay(
+        self, call: SegmentCall, reply: SegmentReply, index: int, decision: Decision
+    ) -> Answer:
+        route = Route(
+            model=call.model,
+            role=role_of(call.model, self._members),
+            escalated=False,
+            reason=decision.reason,
+            expected_gain=decision.expected_gain,
+            cost={**reply.marginal_cost_ms, "spent": reply.spent_ms[index]},
+        )
+        return Answer(reply.predictions[index], route)
+
+    async def _larger(
+        self,
+        smaller: Answer,
+        model: str,
+        decision: Decision,
+        reply: SegmentReply | None,
+        place: int,
+    ) -> Answer:
+        """The larger member's answer in place of the smaller one's, if there is one."""
+        if reply is None:
+            return replace(smaller, route=replace(smaller.route, reason=LARGER_FAILED))
+        prediction = reply.predictions[place]
+        spent_ms = (smaller.route.cost["spent"] or 0.0) + reply.spent_ms[place]
+        cost = {**smaller.route.cost, "spent": spent_ms}
+        if isinstance(prediction, ResultError):
+            route = replace(smaller.route, reason=LARGER_FAILED, cost=cost)
+            return replace(smaller, route=route)
+        route = replace(
+            smaller.route,
+            model=model,
+            role=role_of(model, self._members),
+            escalated=True,
+            reason=decision.reason,
+            cost=cost,
+        )
+        loop = asyncio.get_running_loop()
+        order = partial(_in_order_of, smaller.prediction, prediction)
+        return Answer(await loop.run_in_executor(self._pool, order), route)
+
+
+def _key(call: SegmentCall, index: int) -> Hashable | None:
+    prompt_id = call.prompts[index].prompt_id
+    if call.session_id is None or prompt_id is None:
+        return None
+    return call.tenant, call.session_id, call.image_id, prompt_id
+
+
+def _in_order_of(seen: Prediction | ResultError, prediction: Prediction) -> Prediction:
+    """A prediction whose masks stand where their like stood in one that was made before."""
+    if isinstance(seen, ResultError) or seen.mask_bits is None or prediction.mask_bits is None:
+        return prediction
+    if len(seen.tokens) != len(prediction.tokens):
+        return prediction
+    return prediction.reordered(match_masks(seen.mask_bits, prediction.mask_bits))
