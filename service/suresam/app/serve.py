@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +46,26 @@ async def _run(service: RunningService) -> None:
             loop.add_signal_handler(number, stopping.set)
     await service.start()
     try:
-        await service.warm_up()
-        print(_greeting(service), flush=True)
-        await _until_stopped_or_lost(service, stopping)
+        if await _unless_stopped(service.warm_up(), stopping):
+            print(_greeting(service), flush=True)
+            if await _unless_stopped(service.composition.engine.wait_lost(), stopping):
+                raise NotReady("the device can be used no more from this process; start it again")
         logger.info("stopping: finishing what is in progress")
     finally:
         await service.stop()
 
 
-async def _until_stopped_or_lost(service: RunningService, stopping: asyncio.Event) -> None:
-    stop = asyncio.ensure_future(stopping.wait())
-    lost = asyncio.ensure_future(service.composition.engine.wait_lost())
+async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Wait for work or for a signal; whether it was the work that came to its end."""
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopping.wait())
     try:
-        done, _ = await asyncio.wait((stop, lost), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
     finally:
+        task.cancel()
         stop.cancel()
-        lost.cancel()
-    if lost in done:
-        raise NotReady("the device failed so that this process can use it no more; start again")
 
 
 def _greeting(service: RunningService) -> str:

@@ -127,4 +127,4 @@ class EngineClient(Protocol):
         """What is counted elsewhere than in this process's own metrics."""
 
     def is_ready(self) -> bool:
-        """Whether every member is warm and the device's worker is alive."""
+        """Whether a device has all members warm and its worker alive."""

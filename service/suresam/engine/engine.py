@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
 from suresam.engine.cache import TIER, EmbeddingCache
+from suresam.engine.device import FileWanted
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
@@ -31,10 +32,12 @@ class Image:
     Attributes:
         key: of the image and its tenant.
         load_pixels: decodes it, if nobody has its embedding.
+        has_file: whether it can.
     """
 
     key: str
     load_pixels: Callable[[], Awaitable[NDArray[np.uint8]]]
+    has_file: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,12 +164,17 @@ class Engine:
 
         Returns:
             What it took, and the embedding if it was made; the cache has it, too, if it has room.
+
+        Raises:
+            FileWanted: it would have to be made, and the file did not come along.
         """
         if self.is_cached(image.key):
             return _CACHED
         shared = self._encodes.get(image.key)
         # One that is done and was driven out again before we looked is no use any more.
         if shared is None or shared.task.done():
+            if not image.has_file:  # before anybody could join an encode that cannot be done
+                raise FileWanted
             self._count_lookup("miss")
             shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
             shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))

@@ -4,7 +4,6 @@ Sessions stand here and not with a device, so that they outlive it: the embeddin
 made again wherever the next click goes.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -75,7 +74,7 @@ class Frontend:
         return any(device.is_ready() for device in self._devices)
 
     async def wait_ready(self) -> None:
-        """Wait until every device is warm.
+        """Wait until every device is warm; requests are answered from the first one on.
 
         Raises:
             NotReady, ConfigurationError: one will not be; the log says why.
@@ -83,13 +82,8 @@ class Frontend:
         await wait_all(device.wait_ready() for device in self._devices)
 
     async def wait_lost(self) -> None:
-        """Return when a device is gone for good, as far as this process is concerned."""
-        waits = [asyncio.ensure_future(device.wait_lost()) for device in self._devices]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        """Return when every device is gone for good, as far as this process is concerned."""
+        await wait_all(device.wait_lost() for device in self._devices)
 
     async def close(self, drain_s: float) -> None:
         """Let nobody in, wait at most `drain_s` seconds for those inside, stop the devices."""
@@ -129,7 +123,7 @@ class Frontend:
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The members, cheapest first, with the cost as the first device that is up measures it."""
-        up = next((d for d in self._devices if d.is_ready()), self._devices[0])
+        up = next((device for device in self._devices if device.is_ready()), self._devices[0])
         return await up.models()
 
     async def metrics(self) -> "tuple[Metric, ...]":

@@ -23,9 +23,10 @@ from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
+from suresam.engine.quarantine import Quarantine
 from suresam.engine.superseding import LatestClicks
 from suresam.engine.tasks import wait_all
-from suresam.engine.worker import Worker
+from suresam.engine.worker import Running, Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.25
 """How often the worker is looked after."""
+
+_PATIENCE = 20
+"""How many times as long as expected a launch may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,10 @@ class LocalDevice:
             self._watching.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
 
+    async def learn(self, quarantine: Quarantine) -> None:
+        """Suspect whom another device's worker died of."""
+        self._worker.learn(quarantine)
+
     def backlog_ms(self) -> float:
         """Device milliseconds of the work in progress."""
         return self._backlog.total_ms()
@@ -151,7 +159,8 @@ class LocalDevice:
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = PixelLoader(image.data, self._limits.images, self._pool)
-        question = _Question(engine, call, caller, Image(image.key, pixels), image.size)
+        asked = Image(image.key, pixels, has_file=image.data is not None)
+        question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
         with self._admission.work(rows, caller.remaining_ms):
             answers = await wait_all(
@@ -206,22 +215,29 @@ class LocalDevice:
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
-        timeout_s = self._limits.launch_timeout_s
-        while True:
-            await asyncio.sleep(min(_LOOK_EVERY_S, timeout_s / 4))
-            overdue_s = self._worker.overdue_s(timeout_s)
-            if overdue_s is not None:
-                reason = f"a launch did not come back within {overdue_s:.1f} s"
-                logger.error("%s", reason)
-                if self._leave is None:
-                    self._worker.replace(reason)
-                else:
-                    self._leave(reason)
-            elif self._worker.is_lost:
-                if self._leave is not None:
-                    self._leave("the device is lost")
-                self._lost.set()
-                return
+        period_s = min(_LOOK_EVERY_S, self._limits.launch_timeout_s / 4)
+        seen, took_s = None, 0.0
+        while not self._worker.is_lost:
+            await asyncio.sleep(period_s)
+            # In turns and not by the clock, which goes on while the whole process is frozen.
+            running = self._worker.running()
+            took_s = took_s + period_s if running is not None and running is seen else 0.0
+            seen = running
+            if running is not None and took_s > self._timeout_s(running):
+                self._give_up(running, f"a launch did not come back within {took_s:.1f} s")
+        if self._leave is not None:
+            self._leave("the device is lost")
+        self._lost.set()
+
+    def _timeout_s(self, running: Running) -> float:
+        return max(self._limits.launch_timeout_s, _PATIENCE * running.expected_ms / 1000)
+
+    def _give_up(self, running: Running, reason: str) -> None:
+        logger.error("%s", reason)
+        if self._leave is None:
+            self._worker.replace(running, reason)
+        else:
+            self._leave(reason)
 
     async def _answer(
         self, question: "_Question", prompt: Prompt, turn: int

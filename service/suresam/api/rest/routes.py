@@ -66,7 +66,7 @@ async def livez() -> str:
     summary="Can requests be answered?",
 )
 async def readyz(request: Request) -> PlainTextResponse:
-    """200 once every model is warm, until the service begins to stop."""
+    """200 while a device has every model warm, until the service begins to stop."""
     is_ready = _service(request).is_ready()
     return PlainTextResponse("ready" if is_ready else "not ready", 200 if is_ready else 503)
 
