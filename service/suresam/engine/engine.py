@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
-from suresam.engine.cache import TIER, EmbeddingCache
+from suresam.engine.cache import EmbeddingCache
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
@@ -90,7 +90,11 @@ class Engine:
         self._encodes: dict[str, _SharedEncode] = {}
 
     def is_cached(self, image_key: str) -> bool:
-        """Whether a prompt on this image costs no encode."""
+        """Whether a prompt on this image costs no encode.
+
+        From host memory it comes back in the launch that needs it, with which its copy is
+        measured.
+        """
         return (image_key, self.backbone.name) in self._cache
 
     def rows(self, image_key: str, num_prompts: int) -> Rows:
@@ -129,8 +133,8 @@ class Engine:
                 # Where the cache had no slot for it, or has it no more: as it was made for us.
                 embedding = encoded.value if lease is None else lease.embedding
                 if embedding is not None:
-                    if encoded is _CACHED:
-                        self._count_lookup("hit")
+                    if lease is not None and encoded is _CACHED:
+                        self._count_lookup("hit", lease.tier.name)
                     encoded = replace(encoded, value=None)
                     row = await self._row(prompt, wanted, embedding)
                     job = DecodeJob(
@@ -141,7 +145,7 @@ class Engine:
                         caller.tenant,
                         caller.deadline,
                         turn,
-                        ref=None if lease is None else lease.ref,
+                        lease=lease,
                     )
                     return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
@@ -216,5 +220,7 @@ class Engine:
             if shared.job is not None:
                 self._worker.postpone(shared.job, deadline)
 
-    def _count_lookup(self, result: str) -> None:
-        self._telemetry.cache_requests.labels(result, TIER, self.backbone.name).inc()
+    def _count_lookup(self, result: str, tier: str | None = None) -> None:
+        name = self.backbone.name
+        where = tier or self._cache.last_tier(name)
+        self._telemetry.cache_requests.labels(result, where, name).inc()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain import Prediction
-from suresam.engine.slots import SlotRef
+from suresam.engine.cache import Lease
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
 
@@ -96,7 +96,7 @@ class DecodeJob:
         row: it, on its embedding.
         wanted: of the answer.
         image_key: of the image.
-        ref: the slot that the embedding stands in, or None where it has none.
+        lease: of the row's embedding in the cache, or None where the row has it to itself.
 
     The others are those of `Waiting`.
     """
@@ -108,7 +108,7 @@ class DecodeJob:
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
-    ref: SlotRef | None = None
+    lease: Lease | None = None
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

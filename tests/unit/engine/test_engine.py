@@ -207,6 +207,29 @@ async def test_an_image_that_was_driven_out_is_encoded_again(
     assert backbone.launches.count(("encode", 1)) == 3
 
 
+async def test_an_image_that_the_host_has_is_no_encode(
+    start_worker, backbone, clock, telemetry, pool, count
+):
+    cache = EmbeddingCache(CacheLimits(embedding_bytes=12, host_bytes=24), clock, telemetry)
+    engine = Engine(backbone, cache, start_worker(backbone, cache=cache), pool, telemetry)
+    for red in (5, 6):
+        await engine.embed(image(f"image-{red}", Loader(PIXELS - 5 + red)), CALLER)
+    assert engine.is_cached("image-5")
+    assert engine.rows("image-5", 3) == {("decode", "fake-small"): 3}
+    load = Loader()
+    # Made ready for clicks once more, which costs nothing, and then clicked on by three at once.
+    assert (await engine.embed(image("image-5", load), CALLER)).spent_ms == 0
+    answers = await asyncio.gather(
+        *(engine.answer(CLICK, image("image-5", load), Wanted(SIZE), CALLER) for _ in range(3))
+    )
+    assert list(map(red_of, answers)) == [5, 5, 5]
+    assert load.calls == 0
+    assert backbone.launches.count(("encode", 1)) == 2
+    assert count("cache_requests_total", result="hit", tier="host", model="fake-small") >= 1
+    assert count("cache_requests_total", result="miss", tier="host", model="fake-small") == 2
+    assert cache.num_pins == 0
+
+
 class ThrashingCache(EmbeddingCache):
     """The first embedding of "k" is driven out before anybody could pin it."""
 

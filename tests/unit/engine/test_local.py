@@ -111,6 +111,18 @@ async def test_a_cached_image_costs_its_decode_only(make, monkeypatch):
     assert after == {"fake-small": 4.0, "fake-large": 34.0}
 
 
+async def test_an_image_that_the_host_has_costs_its_decode_only(make, monkeypatch, backbones):
+    engine = await make(cache=CacheLimits(EMBEDDING_BYTES, host_bytes=2 * EMBEDDING_BYTES))
+    measured = {"encode": 30.0, "decode": 4.0}
+    monkeypatch.setattr(engine._costs, "row_ms", lambda stage, model: measured[stage])
+    await engine.segment(CALL)
+    await engine.segment(replace(CALL, image=photo(99)))
+    backbones[0].launches.clear()
+    again = await engine.segment(CALL)
+    assert again.marginal_cost_ms["fake-small"] == 4.0
+    assert backbones[0].launches == [("decode", 1)]
+
+
 class OneBadPrompt(FakeBackbone):
     """A NaN that belongs to the second prompt, not to its image as the fake's own do."""
 
