@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from suresam.engine.backlog import Backlog, Rows
+from suresam.engine.work import Work
 from suresam.errors import NotReady, Overloaded, ShuttingDown
 from suresam.telemetry import Telemetry
 
@@ -75,7 +76,7 @@ class Admission:
                 self._is_empty.set()
 
     @contextlib.contextmanager
-    def work(self, rows: Rows, remaining_ms: float) -> Iterator[None]:
+    def work(self, rows: Rows, remaining_ms: float) -> Iterator[Work]:
         """The right to use the device, for the length of a `with` block.
 
         Work that cannot be done in time, behind what was let in before, is refused at once: it
@@ -96,11 +97,11 @@ class Admission:
                 f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
                 retry_after_s=_retry_s(wait_ms + own_ms - remaining_ms),
             )
-        self._backlog.add(rows)
+        work = Work(self._backlog, rows)
         try:
-            yield
+            yield work
         finally:
-            self._backlog.remove(rows)
+            work.give_up()
 
     def _refuse(self, reason: str) -> None:
         self._telemetry.rejected.labels(reason).inc()

@@ -1,7 +1,6 @@
 """One model: an image's embedding from the cache or the device, and prompts decoded on it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
@@ -52,12 +51,17 @@ class Answered:
 
 @dataclass(slots=True)
 class _SharedEncode:
-    """One encode for all who wait for the same image."""
+    """One encode for all who wait for the same image.
+
+    The first of those who are told of it pays: that is who caused it, unless they left. So the
+    receipts of all add up to what was spent.
+    """
 
     deadline: float
     task: "asyncio.Task[Done[ImageEmbedding | None]]" = field(init=False)
     job: EncodeJob | None = None
     num_waiting: int = 0
+    is_paid: bool = False
 
 
 _CACHED: Done[ImageEmbedding | None] = Done(None, queue_ms=0.0, launch_ms=0.0, rows=1)
@@ -98,12 +102,16 @@ class Engine:
         return (image_key, self.backbone.name) in self._cache
 
     def rows(self, image_key: str, num_prompts: int) -> Rows:
-        """The work that prompts on an image bring."""
+        """The work that prompts on an image bring.
+
+        Who joins another's encode brings none, but is no click either: 0 encodes say that it waits
+        behind what encodes wait behind.
+        """
         name = self.backbone.name
-        rows = Counter({(DECODE, name): num_prompts})
-        if image_key not in self._encodes and not self.is_cached(image_key):
-            rows[ENCODE, name] = 1
-        return +rows
+        rows = {(DECODE, name): num_prompts} if num_prompts else {}
+        if not self.is_cached(image_key):
+            rows[ENCODE, name] = 0 if self._running(image_key) else 1
+        return rows
 
     async def answer(
         self,
@@ -165,12 +173,12 @@ class Engine:
 
         Returns:
             What it took, and the embedding if it was made; the cache has it, too, if it has room.
+            One of those who wait together pays for it.
         """
         if self.is_cached(image.key):
             return _CACHED
-        shared = self._encodes.get(image.key)
-        # One that is done and was driven out again before we looked is no use any more.
-        if shared is None or shared.task.done():
+        shared = self._running(image.key)
+        if shared is None:
             self._count_lookup("miss")
             shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
             shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
@@ -179,13 +187,21 @@ class Engine:
         self._wait_until(shared, caller.deadline)
         shared.num_waiting += 1
         try:
-            return await asyncio.shield(shared.task)
+            done = await asyncio.shield(shared.task)
         finally:
             shared.num_waiting -= 1
             if shared.num_waiting == 0:
                 shared.task.cancel()
                 if self._encodes.get(image.key) is shared:
                     del self._encodes[image.key]
+        is_paid, shared.is_paid = shared.is_paid, True
+        return replace(done, is_paid=is_paid)
+
+    def _running(self, image_key: str) -> _SharedEncode | None:
+        """The encode that somebody waits for already."""
+        shared = self._encodes.get(image_key)
+        # One that is done and was driven out again before we looked is no use any more.
+        return None if shared is None or shared.task.done() else shared
 
     async def _row(self, prompt: Prompt, wanted: Wanted, embedding: ImageEmbedding) -> DecodeRow:
         prepare = partial(prompt_row, prompt, wanted.size, embedding, self.backbone)

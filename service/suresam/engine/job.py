@@ -26,17 +26,19 @@ class Done(Generic[T]):
         queue_ms: milliseconds from submission to launch.
         launch_ms: milliseconds of the launch it was part of.
         rows: jobs in that launch.
+        is_paid: another one who waited for the same job has its cost on the receipt.
     """
 
     value: T
     queue_ms: float
     launch_ms: float
     rows: int
+    is_paid: bool = False
 
     @property
     def spent_ms(self) -> float:
-        """This row's share of the device's time, milliseconds."""
-        return self.launch_ms / self.rows
+        """This row's share of the device's time, milliseconds; 0 where another one pays."""
+        return 0.0 if self.is_paid else self.launch_ms / self.rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, 
 from suresam.engine.costs import CostTable
 from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
-from suresam.engine.scheduler import BatchLimits
+from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits
 from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.superseding import LatestClicks
 from suresam.engine.uploads import Uploads
+from suresam.engine.work import Work
 from suresam.engine.worker import Worker
 from suresam.errors import (
     DeadlineExceeded,
@@ -186,9 +187,9 @@ class LocalEngine:
         pixels = self._uploads.pixels(image.data)
         question = _Question(engine, call, caller, Image(image.key, pixels), image.size)
         rows = engine.rows(image.key, len(call.prompts))
-        with self._admission.work(rows, caller.remaining_ms):
+        with self._admission.work(rows, caller.remaining_ms) as work:
             answers = await _all(
-                self._answer(question, prompt, turn)
+                self._answer(question, prompt, turn, work)
                 for turn, prompt in enumerate(call.prompts, call.turn)
             )
         _raise_if_superseded(answers)
@@ -196,8 +197,6 @@ class LocalEngine:
         encoded = max((a.encoded for a in answered), key=lambda done: done.launch_ms)
         results = [_result(answer) for answer in answers]
         decodes = [result for result in results if isinstance(result, Done)]
-        spent_ms = [done.spent_ms if isinstance(done, Done) else 0.0 for done in results]
-        spent_ms[0] += encoded.spent_ms
         return SegmentReply(
             size=image.size,
             predictions=tuple(
@@ -214,7 +213,7 @@ class LocalEngine:
                 decode=max((d.launch_ms for d in decodes), default=0.0),
             ),
             marginal_cost_ms=marginal_cost_ms,
-            spent_ms=tuple(spent_ms),
+            spent_ms=tuple(_spent_ms(answer) for answer in answers),
         )
 
     async def _find_image(self, call: SegmentCall) -> StoredImage:
@@ -224,9 +223,17 @@ class LocalEngine:
         return self._sessions.image(call.tenant, call.session_id, call.image_id)
 
     async def _answer(
+        self, question: "_Question", prompt: Prompt, turn: int, work: Work
+    ) -> Answered | Superseded:
+        """What becomes of one prompt, for which nobody has to wait any more then."""
+        try:
+            return await self._answer_or_supersede(question, prompt, turn)
+        finally:
+            work.done({(stage, question.call.model): 1 for stage in (DECODE, ENCODE)})
+
+    async def _answer_or_supersede(
         self, question: "_Question", prompt: Prompt, turn: int
     ) -> Answered | Superseded:
-        """What becomes of one prompt."""
         call = question.call
         if prompt.prompt_id is None or call.session_id is None:
             return await question.ask(prompt, turn)
@@ -242,15 +249,20 @@ class LocalEngine:
     ) -> list[StoredImage]:
         engine = self._engine(model)
         images = await _all(self._uploads.open(caller.tenant, data) for data in files)
+        # The same image twice is one row.
+        rows_of = {image.key: engine.rows(image.key, 0) for image in images}
         rows: Counter[tuple[str, str]] = Counter()
-        for key in {image.key for image in images}:
-            rows.update(engine.rows(key, 0))
+        for its in rows_of.values():
+            rows.update(its)
+
+        async def embed(image: StoredImage, turn: int) -> None:
+            pixels = self._uploads.pixels(image.data)
+            await engine.embed(Image(image.key, pixels), caller, turn)
+            work.done(rows_of.pop(image.key, {}))
+
         # Let in as a whole: its own images are nobody that a request would have to wait for.
-        with self._admission.work(rows, caller.remaining_ms):
-            await _all(
-                engine.embed(Image(image.key, self._uploads.pixels(image.data)), caller, turn)
-                for turn, image in enumerate(images)
-            )
+        with self._admission.work(rows, caller.remaining_ms) as work:
+            await _all(embed(image, turn) for turn, image in enumerate(images))
         return images
 
     def _engine(self, model: str) -> Engine:
@@ -319,6 +331,14 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     errors = [answer for answer in answers if isinstance(answer, Superseded)]
     if len(errors) == len(answers):
         raise errors[0]
+
+
+def _spent_ms(answer: Answered | Superseded) -> float:
+    """Device milliseconds, with the encode's if it is this prompt's to pay."""
+    if isinstance(answer, Superseded):
+        return 0.0
+    decoded = answer.decoded
+    return answer.encoded.spent_ms + (decoded.spent_ms if isinstance(decoded, Done) else 0.0)
 
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
