@@ -161,21 +161,15 @@ class EmbeddingCache:
             key: of the embedding.
             user: the request that asks; a second one protects the entry.
         """
-        room = self._rooms.get(key[1])
         with self._lock:
             self._expire()
-            lease = None if room is None else self._pin(room, key, user)
-        if room is None or lease is None:
-            yield None
-            return
+            lease = self._pin(key, user)
         try:
             yield lease
         finally:
-            with self._lock:
-                lease.tier.table.unpin(key, lease.ref)
-                if room.device.table.has(key, self._clock()):
-                    room.host.table.drop(key)
-                    self._report()
+            if lease is not None:
+                with self._lock:
+                    self._unpin(lease)
 
     @contextlib.contextmanager
     def on_device(self, leases: Sequence[Lease]) -> Iterator[dict[Lease, ImageEmbedding]]:
@@ -187,20 +181,20 @@ class EmbeddingCache:
         Raises:
             LookupError: a lease has run out, and with it went the embedding.
         """
-        with contextlib.ExitStack() as pins:
-            held: dict[Lease, Lease] = {}
-            for lease in leases:
-                # By its key, not by its slot: whatever stands there is this image's.
-                again = pins.enter_context(self.pinned(lease.key, lease.user))
-                if again is None:
-                    raise LookupError("an embedding went although somebody waited for it")
-                held[lease] = again
+        pins: list[Lease] = []
+        try:
+            with self._lock:
+                held = {lease: self._pin_again(lease, pins) for lease in leases}
             # Only now, when all that are on the device stay there, may others drive anybody out.
             back: dict[CacheKey, ImageEmbedding] = {}
             for lease in held.values():
                 if lease.tier.name == HOST and lease.key not in back:
                     back[lease.key] = self._bring_back(lease, pins)
             yield {mine: back.get(mine.key, lease.embedding) for mine, lease in held.items()}
+        finally:
+            with self._lock:
+                for lease in pins:
+                    self._unpin(lease)
 
     def put(self, key: CacheKey, embedding: ImageEmbedding) -> bool:
         """Copy an embedding into a slot of the device; whether there was one for it."""
@@ -233,21 +227,42 @@ class EmbeddingCache:
         self._report()
         return True
 
-    def _pin(self, room: _Room, key: CacheKey, user: object) -> Lease | None:
-        for tier in room.tiers:
+    def _pin(self, key: CacheKey, user: object, known: Lease | None = None) -> Lease | None:
+        """Pin an embedding where it is; if that is where a lease of it is, it is that lease."""
+        room = self._rooms.get(key[1])
+        for tier in () if room is None else room.tiers:
             ref = tier.table.pin(key, user, self._clock())
+            if known is not None and (known.tier, known.ref) == (tier, ref):
+                return known
             if ref is not None:
                 return Lease(tier.arena.read(ref.slot), key, user, tier, ref)
         return None
 
-    def _bring_back(self, lease: Lease, pins: contextlib.ExitStack) -> ImageEmbedding:
+    def _pin_again(self, lease: Lease, pins: list[Lease]) -> Lease:
+        """By its key, not by its slot: whatever stands there is this image's."""
+        again = self._pin(lease.key, lease.user, lease)
+        if again is None:
+            raise LookupError("an embedding went although somebody waited for it")
+        pins.append(again)
+        return again
+
+    def _unpin(self, lease: Lease) -> None:
+        """Give a pin back; what the device has by now needs no second place."""
+        room = self._rooms[lease.key[1]]
+        lease.tier.table.unpin(lease.key, lease.ref)
+        if lease.tier is room.host and room.device.table.has(lease.key, self._clock()):
+            room.host.table.drop(lease.key)
+            self._report()
+
+    def _bring_back(self, lease: Lease, pins: list[Lease]) -> ImageEmbedding:
         """It starts on probation again: to be wrong about it costs a copy, not an encode.
 
         As long as it is copied it has two slots: where the host is full, its oldest goes for that.
         """
         if self.put(lease.key, lease.embedding):
-            again = pins.enter_context(self.pinned(lease.key, lease.user))
-            if again is not None and again.tier.name == DEVICE:
+            with self._lock:
+                again = self._pin_again(lease, pins)
+            if again.tier.name == DEVICE:
                 return again.embedding
         return self._rooms[lease.key[1]].device.arena.lend(lease.embedding)
 
