@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         description="bytes for cached image embeddings (default: half of a GPU's free memory, or "
         "a quarter of the machine's, at most 2 GiB)",
     )
+    host_cache_bytes: Bytes | None = Field(
+        None,
+        description="bytes of host memory for embeddings that the device has no room for any more; "
+        "they come back without an encode (default: a quarter of the machine's free memory, at "
+        "most 8 GiB, behind a GPU, where it is page-locked; none on a CPU)",
+    )
     session_bytes: Bytes = Field(
         2 * 1024 * _MIB, description="bytes for the uploaded files of all sessions"
     )

@@ -40,6 +40,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         images=image_limits,
         cache=CacheLimits(
             embedding_bytes=settings.cache_bytes,
+            host_bytes=settings.host_cache_bytes,
             session_bytes=settings.session_bytes,
             ttl_s=settings.session_ttl_s,
             max_session_images=settings.max_session_images,

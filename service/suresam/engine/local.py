@@ -24,8 +24,10 @@ from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
+from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.superseding import LatestClicks
 from suresam.engine.tasks import wait_all
+from suresam.engine.work import Work
 from suresam.engine.worker import Running, Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
@@ -162,9 +164,9 @@ class LocalDevice:
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
-        with self._admission.work(rows, caller.remaining_ms):
+        with self._admission.work(rows, caller.remaining_ms) as work:
             answers = await wait_all(
-                self._answer(question, prompt, turn)
+                self._answer(question, prompt, turn, work)
                 for turn, prompt in enumerate(call.prompts, call.turn)
             )
         _raise_if_superseded(answers)
@@ -172,8 +174,6 @@ class LocalDevice:
         encoded = max((a.encoded for a in answered), key=lambda done: done.launch_ms)
         results = [_result(answer) for answer in answers]
         decodes = [result for result in results if isinstance(result, Done)]
-        spent_ms = [done.spent_ms if isinstance(done, Done) else 0.0 for done in results]
-        spent_ms[0] += encoded.spent_ms
         return SegmentReply(
             size=image.size,
             predictions=tuple(
@@ -190,7 +190,7 @@ class LocalDevice:
                 decode=max((d.launch_ms for d in decodes), default=0.0),
             ),
             marginal_cost_ms=marginal_cost_ms,
-            spent_ms=tuple(spent_ms),
+            spent_ms=tuple(_spent_ms(answer) for answer in answers),
         )
 
     async def embed(
@@ -199,19 +199,20 @@ class LocalDevice:
         """See to it that images are embedded."""
         caller = _caller(tenant, remaining_ms)
         engine = self._engine(model)
+        # The same image twice is one row.
+        rows_of = {image.key: engine.rows(image.key, 0) for image in images}
         rows: Counter[tuple[str, str]] = Counter()
-        for key in {image.key for image in images}:
-            rows.update(engine.rows(key, 0))
+        for its in rows_of.values():
+            rows.update(its)
+
+        async def embed(image: DeviceImage, turn: int) -> None:
+            pixels = PixelLoader(image.data, self._limits.images, self._pool)
+            await engine.embed(Image(image.key, pixels), caller, turn)
+            work.done(rows_of.pop(image.key, {}))
+
         # Let in as a whole: its own images are nobody that a request would have to wait for.
-        with self._admission.work(rows, caller.remaining_ms):
-            await wait_all(
-                engine.embed(
-                    Image(image.key, PixelLoader(image.data, self._limits.images, self._pool)),
-                    caller,
-                    turn,
-                )
-                for turn, image in enumerate(images)
-            )
+        with self._admission.work(rows, caller.remaining_ms) as work:
+            await wait_all(embed(image, turn) for turn, image in enumerate(images))
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
@@ -240,9 +241,17 @@ class LocalDevice:
             self._leave(reason)
 
     async def _answer(
+        self, question: "_Question", prompt: Prompt, turn: int, work: Work
+    ) -> Answered | Superseded:
+        """What becomes of one prompt, for which nobody has to wait any more then."""
+        try:
+            return await self._answer_or_supersede(question, prompt, turn)
+        finally:
+            work.done({(stage, question.call.model): 1 for stage in (DECODE, ENCODE)})
+
+    async def _answer_or_supersede(
         self, question: "_Question", prompt: Prompt, turn: int
     ) -> Answered | Superseded:
-        """What becomes of one prompt."""
         call = question.call
         if prompt.prompt_id is None or call.session_id is None:
             return await question.ask(prompt, turn)
@@ -319,6 +328,14 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     errors = [answer for answer in answers if isinstance(answer, Superseded)]
     if len(errors) == len(answers):
         raise errors[0]
+
+
+def _spent_ms(answer: Answered | Superseded) -> float:
+    """Device milliseconds, with the encode's if it is this prompt's to pay."""
+    if isinstance(answer, Superseded):
+        return 0.0
+    decoded = answer.decoded
+    return answer.encoded.spent_ms + (decoded.spent_ms if isinstance(decoded, Done) else 0.0)
 
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -310,10 +310,14 @@ class Worker:
         if isinstance(first, EncodeJob):
             return self._encode(backbone, [job for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]
-        for job in decodes:
-            assert job.ref is None or self._cache.is_current(job.model, job.ref), "it is pinned"
-        rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
-        return predict(backbone, rows, wanted, self._heads.get(first.model))
+        wanted, heads = [job.wanted for job in decodes], self._heads.get(first.model)
+        leases = [job.lease for job in decodes if job.lease is not None]
+        with self._cache.on_device(leases) as embeddings:
+            rows = [
+                replace(job.row, embedding=embeddings[job.lease]) if job.lease else job.row
+                for job in decodes
+            ]
+            return predict(backbone, rows, wanted, heads)
 
     def _encode(self, backbone: Backbone, batch: Sequence[EncodeJob]) -> list[ImageEmbedding]:
         embeddings = backbone.encode([job.image for job in batch])

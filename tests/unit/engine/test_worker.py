@@ -134,7 +134,7 @@ def test_a_row_whose_slot_holds_another_image_by_now_is_never_decoded(
         pass
     cache.put(("b", "fake-small"), embedding)
     job = decode_job()
-    job.ref = lease.ref
+    job.lease = lease
     worker.submit(job)
     assert isinstance(job.reply.exception(WAIT_S), InferenceError)
 

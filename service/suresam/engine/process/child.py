@@ -102,7 +102,7 @@ class Child:
             self._calls.pop(number, None)
 
     async def wait_gone(self, silence_s: float) -> None:
-        """Return when the process ended, or gave no sign of life for so many seconds.
+        """Return when the process ended; one that is silent for so many seconds is killed.
 
         Until its first sign it has any time: it may have to import torch.
         """
@@ -116,6 +116,7 @@ class Child:
             silent_s = silent_s + host.SIGN_OF_LIFE_S if is_silent else 0.0
             if silent_s > silence_s + host.SIGN_OF_LIFE_S:
                 logger.error("the engine process has been silent for %.0f s", silent_s)
+                self._kill()
                 return
 
     async def stop(self) -> int | None:
@@ -129,19 +130,23 @@ class Child:
             return None
         await asyncio.wait({self._starting})
         self._channel.close()
-        pid = self._process.pid
-        if self._starting.exception() is not None or pid is None:
+        if self._starting.exception() is not None:
             return None
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._process.join, _STOP_S)
         code = self._process.exitcode
         if code in (None, _FORK_SERVER_GONE):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            self._kill()
             await loop.run_in_executor(None, self._process.join)
             code = self._process.exitcode
         self._process.close()
         return code
+
+    def _kill(self) -> None:
+        # Not `Process.kill`, which does nothing once the server process that forked it is gone.
+        if self._process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def _receive(self, message: Answer | State) -> None:
         self._num_heard += 1

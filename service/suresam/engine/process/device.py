@@ -164,13 +164,13 @@ class ProcessDevice:
             except Exception as error:  # whatever it is, there must be another child
                 logger.exception("the engine process could not be started")
                 self._fail(NotReady(f"the engine process could not be started: {error!r}"))
+            await self._tell_peers()
             code = await child.stop()
             self._child = None
             self._ended_counts = add_up([*self._ended_counts, *only_counts(child.metrics)])
             if self._is_closing or self._failure is not None:
                 return
             logger.error("the engine process ended (exit code %s); starting another", code)
-            await self._tell_peers()
             num_failures = 0 if was_ready else num_failures + 1
             if num_failures == _MOST_FAILURES:
                 self._lost.set()
