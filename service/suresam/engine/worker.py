@@ -18,6 +18,7 @@ from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
+    ConfigurationError,
     InferenceError,
     OutOfMemory,
     Quarantined,
@@ -68,6 +69,8 @@ class Worker:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_warm = False
+        self.misconfigured: ConfigurationError | None = None
+        """Why warming up failed, where the user can mend it."""
         self._jobs: dict[Future[Any], Job] = {}
         self._held: Sequence[Job] = ()
         self._thread: threading.Thread | None = None
@@ -133,7 +136,9 @@ class Worker:
                 self._is_warm = True
             self._telemetry.engine_up.set(1)
             self._loop()
-        except BaseException:  # the thread must not die with callers waiting
+        except BaseException as error:  # the thread must not die with callers waiting
+            if isinstance(error, ConfigurationError):
+                self.misconfigured = error
             logger.exception("the device's worker died")
             self._telemetry.engine_up.set(0)
             held, self._held = self._held, ()
