@@ -81,7 +81,8 @@ class CompiledRows:
         try:
             compiled(*example)
         except torch._dynamo.exc.TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
+            # The first line may only say which backend raised what the second one tells.
+            reason = " ".join(str(error).split("\n")[:2]).strip()
             raise ConfigurationError(f"compile: {self._name}: {reason}") from error
         self._compiled[rows] = compiled
         seconds = time.monotonic() - started

@@ -62,7 +62,7 @@ def test_a_path_that_answers_alike_passes_at_every_number_of_rows():
     [
         (
             SmallerMasks,
-            r"fake-small: decode of 1 rows \(bfloat16, fake\) .* mean mask IoU 0\.\d{4} \(at least 0\.99\)",
+            r"fake-small: decode of 1 rows \(bfloat16, fake\) .*IoU 0\.\d{4} \(at least 0\.99\)",
         ),
         (WrongRows, r"decode of 4 rows .* lowest 0\.\d{4} \(at least 0\.9\)"),
         (NoNumbers, r"mean mask IoU 0\.0000 .* --dtype and --compile"),
