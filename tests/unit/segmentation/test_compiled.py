@@ -1,6 +1,8 @@
 """Padding, buckets and falling back, with a backend that traces as inductor does and compiles
 nothing; `tests/parity/test_compiled_models.py` compiles."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -123,3 +125,12 @@ def test_the_golden_check_asks_what_will_serve(model, traced):
     told = check_golden(compiled, {"encode": [1], "decode": [1]}, lambda stage: None)
     assert set(traced) == {1}
     assert 0.99 <= min(told.values()) < 1
+
+
+def test_what_one_thread_compiled_another_may_run(rows_1_and_4, traced):
+    """The device's worker is replaced by a new thread when it dies."""
+    traced.clear()
+    with ThreadPoolExecutor(1) as pool:
+        numbers, _ = pool.submit(rows_1_and_4, torch.ones(4, 3), torch.ones(4, 5)).result()
+    assert traced == [4]
+    assert (numbers == 2).all()
