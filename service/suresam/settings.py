@@ -80,6 +80,16 @@ class Settings(BaseSettings):
         description="seconds after which a launch on the device is taken to hang; it has twenty "
         "times its measured cost in any case",
     )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="precision that the models compute in; auto takes bfloat16 on a GPU that has "
+        "it, else float32; bfloat16 must give the masks of float32 before anything is served",
+    )
+    compile: bool = Field(
+        False,
+        description="compile the models before serving, which needs a C++ compiler and minutes; "
+        "their masks must be those of the models as they are",
+    )
     max_image_bytes: Bytes = Field(32 * _MIB, description="bytes of one uploaded image")
     max_body_bytes: Bytes = Field(
         128 * _MIB, description="bytes of one request, all its images and prompts together"

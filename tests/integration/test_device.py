@@ -9,6 +9,7 @@ from device import CLICK, hold, until, value, waiting
 
 from suresam.domain import Prompt
 from suresam.errors import (
+    ConfigurationError,
     DeadlineExceeded,
     Overloaded,
     ServiceError,
@@ -298,6 +299,24 @@ async def test_nothing_is_answered_before_the_warm_up(serving, connect, transpor
             await running.warm_up()
             assert (await http.get("/readyz")).status_code == 200
             assert await client.ready()
+
+
+class Shrunk(FakeBackbone):
+    """Smaller masks than its weights should give, as a miscompiled model might."""
+
+    def decode(self, rows):
+        decoded = super().decode(rows)
+        decoded.low_res_logits.sub_(3)
+        return decoded
+
+
+async def test_a_path_with_other_masks_than_eager_float32_never_turns_ready(serving, connect):
+    shrunk = Shrunk("fake-small", reference=FakeBackbone("fake-small"))
+    async with serving(shrunk, warm=False) as running, connect(running, "rest") as client:
+        with pytest.raises(ConfigurationError, match=r"fake-small: decode of 1 rows .* mask IoU 0"):
+            await running.warm_up()
+        assert not running.is_ready()
+        assert not await client.ready()
 
 
 async def test_stopping_finishes_what_is_in_progress_and_refuses_the_rest(

@@ -117,6 +117,7 @@ class RunningService:
         """Start the engine, and tell health checks when it is warm.
 
         Raises:
+            ConfigurationError: it cannot be compiled, or its masks are not those of eager float32.
             NotReady: warming up failed; the log says why.
         """
         self.composition.engine.start()

@@ -122,10 +122,13 @@ class LocalDevice:
         """Wait until every member is warm.
 
         Raises:
+            ConfigurationError: it cannot be compiled, or its masks are not those of eager float32.
             NotReady: warming up failed; the log says why.
         """
         while not self._worker.is_ready():
             if not self._worker.is_alive():
+                if self._worker.misconfigured is not None:
+                    raise self._worker.misconfigured
                 raise NotReady("warming up the models failed")
             await asyncio.sleep(0.01)
 

@@ -21,6 +21,7 @@ from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
+    ConfigurationError,
     InferenceError,
     OutOfMemory,
     Quarantined,
@@ -89,6 +90,8 @@ class Worker:
         self._is_stopping = False
         self._is_warm = False
         self._is_lost = False
+        self.misconfigured: ConfigurationError | None = None
+        """Why warming up failed, where the user can mend it."""
         self._jobs: dict[Future[Any], Job] = {}
         self._held: Sequence[Job] = ()
         self._running: Running | None = None
@@ -192,6 +195,8 @@ class Worker:
                 self._is_warm = True
             self._loop()
         except BaseException as error:  # the thread must not die with callers waiting
+            if isinstance(error, ConfigurationError):
+                self.misconfigured = error
             logger.exception("the device's worker died")
             with self._changed:
                 if self._is_mine():

@@ -149,7 +149,7 @@ class _Host:
         try:
             if error is None:
                 value = await self._call(ask)
-        except (ServiceError, FileWanted) as raised:
+        except (ServiceError, ConfigurationError, FileWanted) as raised:
             error = raised
         except Exception:  # the process's edge: nothing may pass it
             logger.exception("the call %s failed", ask.method)
