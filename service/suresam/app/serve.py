@@ -5,14 +5,15 @@ import contextlib
 import logging
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from suresam.app.compose import compose
 from suresam.app.members import load_members
 from suresam.app.running import RunningService
-from suresam.settings import read_settings
+from suresam.engine.local import Member
+from suresam.settings import Settings, read_settings
 from suresam.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,16 @@ def serve(overrides: Mapping[str, Any]) -> None:
     )
     # About odd uploads; their texts come from strangers and belong into no log.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    family, members = load_members(settings)
+    serve_members(settings, *load_members(settings))
+
+
+def serve_members(settings: Settings, family: str, members: Sequence[Member]) -> None:
+    """Serve models that are loaded, until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: a port in use.
+        NotReady: warming up failed.
+    """
     composition = compose(settings, family, members)
     asyncio.run(_run(RunningService(composition)))
 
