@@ -100,6 +100,9 @@ class RunningService:
             uvicorn.Config(
                 app,
                 log_config=None,
+                # Nobody reads a client's address, and both headers cost every answer a little.
+                proxy_headers=False,
+                server_header=False,
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),

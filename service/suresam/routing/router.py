@@ -221,12 +221,11 @@ class Router:
     ) -> tuple[Result, ...]:
         loop = asyncio.get_running_loop()
         with self._telemetry.stage_seconds.labels("encode_masks").time():
-            masks = await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._pool, _encode_masks, prediction, request.options)
-                    for prediction in reply.predictions
-                )
-            )
+            works = [
+                loop.run_in_executor(self._pool, _encode_masks, prediction, request.options)
+                for prediction in reply.predictions
+            ]
+            masks = [await works[0]] if len(works) == 1 else await asyncio.gather(*works)
         answers = zip(request.prompts, reply.predictions, masks, reply.spent_ms, strict=True)
         results = []
         for prompt, prediction, encoded, spent_ms in answers:
@@ -261,7 +260,7 @@ def _encode_masks(
 
 
 def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> Mask:
-    encoded = encode_mask(prediction.mask(index), options.output)
+    encoded = encode_mask(prediction, index, options.output)
     logits = prediction.low_res_logits
     return Mask(
         area=encoded.area,
