@@ -131,7 +131,8 @@ class RunningService:
         self._http.should_exit = True
         await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
         # Last: the answers of what was in progress are still encoded in it.
-        self.composition.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.composition.pool, self.composition.uploads):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:
