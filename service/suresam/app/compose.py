@@ -11,8 +11,8 @@ from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
 from suresam.settings import Settings
 from suresam.telemetry import Telemetry
-from suresam.validation import PromptLimits
 from suresam.thread_priority import give_way
+from suresam.validation import PromptLimits
 from suresam.version import __version__
 
 
