@@ -1,6 +1,10 @@
 """How fast requests of one kind are answered, by all that answering takes. Pure: no clock."""
 
 _WINDOW_S = 0.2
+_WINDOW_CROWDS = 4
+"""A rate is taken of at least so many times the requests that make a crowd, since they leave in
+batches: one after the first of a batch would seem to say that the others take as long again."""
+
 _WEIGHT_OF_NEWEST = 0.3
 
 
@@ -21,7 +25,7 @@ class Pace:
     def __init__(self, busy_at: int) -> None:
         self._busy_at = busy_at
         self._num_inside = 0
-        self._per_s: float | None = None
+        self._each_ms: float | None = None
         self._window_began_s: float | None = None
         self._num_left = 0
 
@@ -38,19 +42,19 @@ class Pace:
             return
         self._num_left += 1
         seconds = now - self._window_began_s
-        if seconds >= _WINDOW_S:
-            per_s = self._num_left / seconds
-            old = per_s if self._per_s is None else self._per_s
-            self._per_s = old + _WEIGHT_OF_NEWEST * (per_s - old)
+        if seconds >= _WINDOW_S and self._num_left >= _WINDOW_CROWDS * self._busy_at:
+            each_ms = seconds * 1000 / self._num_left
+            old = each_ms if self._each_ms is None else self._each_ms
+            self._each_ms = old + _WEIGHT_OF_NEWEST * (each_ms - old)
             self._begin_window(now)
         if self._num_inside < self._busy_at:
             self._window_began_s = None
 
     def stay_ms(self) -> float:
         """Milliseconds until a newcomer would be answered; 0 as long as few are inside."""
-        if self._per_s is None or self._num_inside < self._busy_at:
+        if self._each_ms is None or self._num_inside < self._busy_at:
             return 0.0
-        return self._num_inside / self._per_s * 1000
+        return self._num_inside * self._each_ms
 
     def _begin_window(self, now: float) -> None:
         self._window_began_s = now

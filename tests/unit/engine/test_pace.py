@@ -3,7 +3,7 @@ import pytest
 from suresam.engine.pace import Pace
 
 
-def pace_with(*, busy_at, inside, per_s, seconds=2.0):
+def pace_with(*, busy_at, inside, per_s, seconds=8.0):
     """So many are inside all the time, and as many come as leave."""
     pace, now = Pace(busy_at), 0.0
     for _ in range(inside):
@@ -38,11 +38,23 @@ def test_nothing_is_said_when_few_are_inside_again():
 
 def test_the_pace_of_now_takes_the_place_of_that_before():
     pace, now = pace_with(busy_at=4, inside=20, per_s=1000)
-    for _ in range(100):
+    for _ in range(200):
         now += 0.1
         pace.enter(now)
         pace.leave(now)
     assert pace.stay_ms() == pytest.approx(2000, rel=0.05)
+
+
+def test_requests_that_leave_in_batches_are_not_taken_for_slow_ones():
+    pace = Pace(busy_at=16)
+    for _ in range(32):
+        pace.enter(0.0)
+    for number in range(20):  # 16 leave together, every 0.5 s, and 16 others come
+        for _ in range(16):
+            pace.leave(0.5 * (number + 1))
+            assert pace.stay_ms() <= 1.5 * 32 / (16 / 0.5) * 1000
+            pace.enter(0.5 * (number + 1))
+    assert pace.stay_ms() == pytest.approx(32 / (16 / 0.5) * 1000, rel=0.3)
 
 
 def test_time_in_which_few_were_inside_does_not_count():
