@@ -12,19 +12,27 @@ from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
 from suresam.settings import Settings
 from suresam.telemetry import Telemetry
+from suresam.thread_priority import give_way
 from suresam.validation import PromptLimits
 from suresam.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What servers and commands need."""
+    """What servers and commands need.
+
+    Attributes:
+        pool: for masks and JSON, off the event loop.
+        uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
+            pictures that are still to be decoded.
+    """
 
     settings: Settings
     family: str
     engine: Frontend
     router: Router
     pool: ThreadPoolExecutor
+    uploads: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
 
@@ -32,7 +40,10 @@ class Composition:
 def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
-    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="cpu")
+    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
+    uploads = ThreadPoolExecutor(
+        settings.cpu_threads, thread_name_prefix="uploads", initializer=give_way
+    )
     image_limits = ImageLimits(
         settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
     )
@@ -56,7 +67,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
     )
-    engine = Frontend(models.devices(limits, pool, telemetry), limits, pool, telemetry)
+    engine = Frontend(models.devices(limits, uploads, telemetry), limits, uploads, telemetry)
     router = Router(
         engine,
         models.family,
@@ -71,4 +82,6 @@ def compose(settings: Settings, models: Models) -> Composition:
         telemetry,
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
-    return Composition(settings, models.family, engine, router, pool, telemetry, image_limits)
+    return Composition(
+        settings, models.family, engine, router, pool, uploads, telemetry, image_limits
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Coroutine, Mapping
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from suresam.app.compose import compose
-from suresam.app.devices import choose_models
+from suresam.app.devices import Models, choose_models
 from suresam.app.logs import log_to_stderr
 from suresam.app.running import RunningService
 from suresam.errors import NotReady
-from suresam.settings import read_settings
+from suresam.settings import Settings, read_settings
 from suresam.version import __version__
+
+try:
+    # Replies come from the device's thread, and asyncio writes to a pipe for each of a batch.
+    import uvloop
+except ImportError:  # Windows has none
+    uvloop = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +41,19 @@ def serve(overrides: Mapping[str, Any]) -> None:
     """
     settings = read_settings(overrides)
     log_to_stderr(settings)
-    composition = compose(settings, choose_models(settings))
-    asyncio.run(_run(RunningService(composition)))
+    serve_models(settings, choose_models(settings))
+
+
+def serve_models(settings: Settings, models: Models) -> None:
+    """Serve models until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: a port in use, or models that cannot be loaded.
+        NotReady: warming up failed, or the device was lost.
+    """
+    composition = compose(settings, models)
+    run_in_loop = asyncio.run if uvloop is None else uvloop.run
+    run_in_loop(_run(RunningService(composition)))
 
 
 async def _run(service: RunningService) -> None:
@@ -47,6 +65,10 @@ async def _run(service: RunningService) -> None:
     await service.start()
     try:
         if await _unless_stopped(service.warm_up(), stopping):
+            # What is here now stays: a collection that walks through all modules and models stops
+            # every request for tens of milliseconds, several times a second under load.
+            gc.collect()
+            gc.freeze()
             print(_greeting(service), flush=True)
             if await _unless_stopped(service.composition.engine.wait_lost(), stopping):
                 raise NotReady("the device can be used no more from this process; start it again")

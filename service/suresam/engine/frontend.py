@@ -15,7 +15,7 @@ from suresam.engine.affinity import Affinity
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
 from suresam.engine.device import Device, DeviceImage
 from suresam.engine.limits import EngineLimits
-from suresam.engine.permits import Permits
+from suresam.engine.permits import Kind, Permits
 from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.tasks import wait_all, within
 from suresam.engine.uploads import Uploads
@@ -92,12 +92,13 @@ class Frontend:
 
     async def segment(self, call: SegmentCall) -> SegmentReply:
         """Answer prompts on an uploaded image or a session's."""
-        with self._permits.permit():
+        kind: Kind = "click" if call.image is None else "upload"
+        with self._permits.permit(kind, call.remaining_ms):
             return await within(call.remaining_ms, self._segment(call))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
-        with self._permits.permit():
+        with self._permits.permit("upload", call.remaining_ms):
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
             work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms)
@@ -106,7 +107,7 @@ class Frontend:
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
-        with self._permits.permit():
+        with self._permits.permit("upload", call.remaining_ms):
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
             work = self._take_in(call.tenant, call.model, (call.image,), call.remaining_ms)
