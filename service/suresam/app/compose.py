@@ -12,7 +12,6 @@ from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
 from suresam.settings import Settings
 from suresam.telemetry import Telemetry
-from suresam.thread_priority import give_way
 from suresam.validation import PromptLimits
 from suresam.version import __version__
 
@@ -41,9 +40,7 @@ def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
-    uploads = ThreadPoolExecutor(
-        settings.cpu_threads, thread_name_prefix="uploads", initializer=give_way
-    )
+    uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
         settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
     )

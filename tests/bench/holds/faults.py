@@ -50,7 +50,8 @@ def run(options: argparse.Namespace) -> Iterator[Verdict]:
             codes = {e.code: e.took.count for e in phase.measured.errors}
             print(
                 f"{transport}: {len(asked)} clicks, {hung_up} hung up "
-                f"({hung_up / len(asked):.0%}); errors {codes}"
+                f"({hung_up / len(asked):.0%}); errors {codes}; "
+                f"refused {phase.server and phase.server.rejected}"
             )
             wanted = [WorkerFailed.code] * _KILLS + [Quarantined.code]
             yield Verdict(
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> Iterator[Verdict]:
         sessions = samples["suresam_sessions", ()]
         yield Verdict("jobs waiting afterwards", f"{depth:g}", "0", depth == 0)
         yield Verdict("sessions afterwards", f"{sessions:g}", "0", sessions == 0)
-        after = _held(server)
+        after = _held_at_rest(server, before)
         for what in before:
             found = after[what]
             yield Verdict(
@@ -88,6 +89,16 @@ def _held(server: ServerProcess) -> dict[str, int]:
         "threads": len(list(Path(f"/proc/{server.pid}/task").iterdir())),
         "shared-memory segments": len(list(Path("/dev/shm").iterdir())),
     }
+
+
+def _held_at_rest(server: ServerProcess, before: dict[str, int]) -> dict[str, int]:
+    """What is held once it is no more than before, or after a while: connections take a moment."""
+    until = time.monotonic() + _PATIENCE_S
+    while (held := _held(server)) and time.monotonic() < until:
+        if all(held[what] <= number for what, number in before.items()):
+            break
+        time.sleep(0.1)
+    return held
 
 
 async def _few_clicks(server: ServerProcess, options: argparse.Namespace) -> None:
