@@ -18,7 +18,6 @@ from suresam.engine.process.channel import Channel
 from suresam.engine.process.messages import Answer, Ask, Cancel, State
 from suresam.errors import ConfigurationError, InferenceError, NotReady, ServiceError
 from suresam.telemetry import Telemetry
-from suresam.thread_priority import give_way
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ async def _load(host: "_Host", black_box: BlackBox, build: Build, limits: Engine
     try:
         members = await loop.run_in_executor(None, build)
         telemetry = Telemetry()
-        pool = ThreadPoolExecutor(limits.cpu_threads, "uploads", give_way)
+        pool = ThreadPoolExecutor(limits.cpu_threads, "uploads")
         device = LocalDevice(members, limits, pool, telemetry, black_box=black_box, leave=_leave)
         device.start()
     except ConfigurationError as error:
