@@ -30,8 +30,8 @@ serve: $(VENV)/.serve ## start the service (HOST, HTTP_PORT, GRPC_PORT, DEVICE, 
 
 setup: $(VENV)/.dev ## install everything that development needs
 
-test: $(VENV)/.dev ## run the whole test suite (T=path to narrow it)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(T)
+test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs (T=path to narrow it)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m 'not slow' $(T)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format service tests
@@ -43,7 +43,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-parity: $(VENV)/.dev ## only the comparisons with upstream SAM 2
+parity: $(VENV)/.dev ## the comparisons with upstream SAM 2, and of compiled models with eager ones
 	$(BIN)/python -m pytest tests/parity
 
 proto: $(VENV)/.dev ## generate service/suresam/pb from protos/

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from suresam.app.compose import compose
@@ -22,6 +23,12 @@ Serving = Callable[..., AbstractAsyncContextManager[RunningService]]
 AnyClient = AsyncClient | AsyncGrpcClient
 
 ONCE = RetryPolicy(max_attempts=1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What needs a GPU skips where there is none."""
+    if item.get_closest_marker("gpu") is not None and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
 
 
 @pytest.fixture(scope="session")

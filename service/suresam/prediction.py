@@ -21,6 +21,7 @@ from suresam.segmentation.backbone import (
     Decoded,
     DecodeRow,
 )
+from suresam.segmentation.host_copy import copy_to_host
 from suresam.segmentation.mask_bits import pack_masks
 from suresam.segmentation.selection import CANDIDATE_TOKENS, mask_area, single_answers, stability
 from suresam.segmentation.transforms import LOGIT_BOUND
@@ -75,11 +76,18 @@ def predict(
     decoded = backbone.decode(rows)
     if not any(wants.heads for wants in wanted):
         heads = None
+    single = single_answers(backbone, rows, decoded)
     has_entropy = any(wants.entropy for wants in wanted)
-    scores = _scores(decoded, single_answers(backbone, rows, decoded), has_entropy, heads)
-    return [
-        _finish(backbone, rows[i], decoded.low_res_logits[i], scores.row(i), wants, heads)
+    scores = _score(decoded, single, has_entropy, heads)
+    answers = [
+        _answer(decoded.low_res_logits[i], single[i : i + 1], wants, heads)
         for i, wants in enumerate(wanted)
+    ]
+    [scores_told, *told] = copy_to_host([scores, *answers])
+    on_host = _Scores(**{name: column.astype(np.float64) for name, column in scores_told.items()})
+    return [
+        _finish(backbone, row, told[i], on_host.row(i), wanted[i], heads)
+        for i, row in enumerate(rows)
     ]
 
 
@@ -114,51 +122,71 @@ class _Scores:
         return by_token | {AGREEMENT: self.agreement}
 
 
-def _scores(
-    decoded: Decoded, single_tokens: Tensor, has_entropy: bool, heads: MemberHeads | None
-) -> _Scores:
-    """Everything in one copy to the host."""
+def _score(
+    decoded: Decoded, single: Tensor, has_entropy: bool, heads: MemberHeads | None
+) -> dict[str, Tensor]:
+    """The fields of `_Scores`, on the device."""
     logits, predicted_iou = decoded.low_res_logits, decoded.predicted_iou
-    is_calibrated = heads is not None and heads.reading.calibrated is not None
+    is_calibrated = _is_calibrated(heads)
     by_token = [predicted_iou, stability(logits, STABILITY_OFFSET)]
     if has_entropy or is_calibrated:  # a calibration reads the entropy, too
         by_token.append(mask_entropy(logits))
     if is_calibrated:
         by_token.append(mask_area(logits))
-    is_finite = (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1)
-    columns = [single_tokens[:, None].float(), is_finite[:, None].float(), *by_token]
-    pairs = 0
-    if is_calibrated:
-        columns.append(mask_agreement(logits))
-        pairs = columns[-1].shape[1]
-    if heads is not None:
-        columns.append(heads.heads.score(decoded.iou_token, decoded.mask_tokens).flatten(1))
-    host = torch.cat(columns, dim=1).cpu().numpy().astype(np.float64)
-    tokens_end = 2 + len(by_token) * NUM_MASK_TOKENS
-    ends = [1, 2, tokens_end, tokens_end + pairs]
-    single, finite, own, agreement, of_heads = np.split(host, ends, axis=1)
-    return _Scores(
-        single[:, 0],
-        finite[:, 0],
-        own.reshape(len(host), len(by_token), NUM_MASK_TOKENS),
-        agreement,
-        of_heads.reshape(len(host), NUM_MASK_TOKENS, -1),
-    )
+    none = predicted_iou.new_empty(len(predicted_iou), 0)
+    return {
+        "single_token": single,
+        "is_finite": (logits.isfinite().all(-1).all(-1) & predicted_iou.isfinite()).all(-1),
+        "by_token": torch.stack(by_token, dim=1),
+        "agreement": mask_agreement(logits) if is_calibrated else none,
+        "heads": none[:, None].expand(-1, NUM_MASK_TOKENS, -1)
+        if heads is None
+        else heads.heads.score(decoded.iou_token, decoded.mask_tokens),
+    }
+
+
+def _answer(
+    low_res_logits: Tensor, single: Tensor, wants: Wanted, heads: MemberHeads | None
+) -> dict[str, Tensor]:
+    """What one row's caller gets beside its scores, on the device.
+
+    Args:
+        low_res_logits: (T, h, w).
+        single: (1,) int64, the token that answers where one mask is wanted.
+        wants: what is wanted.
+        heads: None where nobody in the batch wants them.
+    """
+    # Which token it is, the host does not know yet.
+    logits = low_res_logits[1:] if wants.multimask else low_res_logits.index_select(0, single)
+    answer: dict[str, Tensor] = {}
+    if wants.masks:
+        answer["mask_bits"] = pack_masks(logits, wants.size)
+    if wants.low_res_logits:
+        answer["low_res_logits"] = logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).half()
+    if wants.maps:
+        answer["entropy_maps"] = binary_entropy(logits).half()
+    if wants.heads and _is_calibrated(heads):  # its advice may be a click
+        answer["all_logits"] = low_res_logits
+    return answer
+
+
+def _is_calibrated(heads: MemberHeads | None) -> bool:
+    return heads is not None and heads.reading.calibrated is not None
 
 
 def _finish(
     backbone: Backbone,
     row: DecodeRow,
-    low_res_logits: Tensor,
+    told: dict[str, NDArray[Any]],
     scores: _Scores,
     wants: Wanted,
     heads: MemberHeads | None,
 ) -> Prediction | NonFiniteOutput:
+    """One row's prediction, of what is on the host."""
     if not scores.is_finite:
         return NonFiniteOutput("the decoder's output is not finite")
     tokens = list(CANDIDATE_TOKENS) if wants.multimask else [int(scores.single_token)]
     predicted_iou, stable, *entropy = scores.by_token[:, tokens].tolist()
-    logits = low_res_logits[tokens]
     read = advice = None
     if heads is not None and wants.heads:
         if not np.isfinite(scores.heads).all():
@@ -169,20 +197,18 @@ def _finish(
             read,
             best,
             find_click=lambda: click_after(
-                backbone, row, low_res_logits, scores.by_token[0], tokens[best], wants.size
+                backbone, row, told["all_logits"], scores.by_token[0], tokens[best], wants.size
             ),
         )
     return Prediction(
         size=wants.size,
         tokens=tuple(tokens),
-        mask_bits=pack_masks(logits, wants.size) if wants.masks else None,
+        mask_bits=told.get("mask_bits"),
         predicted_iou=tuple(predicted_iou),
         stability=tuple(stable),
         entropy=tuple(entropy[0]) if wants.entropy else None,
-        low_res_logits=_float16(logits.clamp(-LOGIT_BOUND, LOGIT_BOUND))
-        if wants.low_res_logits
-        else None,
-        entropy_maps=_float16(binary_entropy(logits)) if wants.maps else None,
+        low_res_logits=told.get("low_res_logits"),
+        entropy_maps=told.get("entropy_maps"),
         heads=read,
         advice=advice,
     )
@@ -191,7 +217,7 @@ def _finish(
 def click_after(
     backbone: Backbone,
     row: DecodeRow,
-    low_res_logits: Tensor,
+    low_res_logits: NDArray[np.float32],
     predicted_iou: NDArray[np.floating[Any]],
     token: int,
     size: ImageSize,
@@ -207,16 +233,10 @@ def click_after(
         size: of the image.
     """
     candidates = list(CANDIDATE_TOKENS)
-    logits = low_res_logits.float().cpu().numpy()
     return next_click(
-        logits[candidates],
+        low_res_logits[candidates],
         predicted_iou[candidates],
-        logits[token],
+        low_res_logits[token],
         row.points[np.isin(row.labels, BOX_LABELS, invert=True)] / backbone.input_size,
         size,
     )
-
-
-def _float16(values: Tensor) -> NDArray[np.float16]:
-    result: NDArray[np.float16] = values.half().cpu().numpy()
-    return result

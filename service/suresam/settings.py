@@ -80,6 +80,16 @@ class Settings(BaseSettings):
         description="seconds after which a launch on the device is taken to hang; it has twenty "
         "times its measured cost in any case",
     )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="precision that the models compute in; auto takes bfloat16 on a GPU that has "
+        "it, else float32; bfloat16 must give the masks of float32 before anything is served",
+    )
+    compile: bool = Field(
+        False,
+        description="compile the models before serving, which needs a C++ compiler and minutes; "
+        "their masks must be those of the models as they are",
+    )
     max_image_bytes: Bytes = Field(32 * _MIB, description="bytes of one uploaded image")
     max_body_bytes: Bytes = Field(
         128 * _MIB, description="bytes of one request, all its images and prompts together"
@@ -102,6 +112,12 @@ class Settings(BaseSettings):
         None,
         description="bytes for cached image embeddings (default: half of a GPU's free memory, or "
         "a quarter of the machine's, at most 2 GiB)",
+    )
+    host_cache_bytes: Bytes | None = Field(
+        None,
+        description="bytes of host memory for embeddings that the device has no room for any more; "
+        "they come back without an encode (default: a quarter of the machine's free memory, at "
+        "most 8 GiB, behind a GPU, where it is page-locked; none on a CPU)",
     )
     session_bytes: Bytes = Field(
         2 * 1024 * _MIB, description="bytes for the uploaded files of all sessions"
@@ -132,7 +148,9 @@ class Settings(BaseSettings):
         "but one, which the rest of the service needs)",
     )
     cpu_threads: int = Field(
-        2, ge=1, description="threads that decode images and encode masks beside the device"
+        2,
+        ge=1,
+        description="threads that decode images beside the device, and as many that encode masks",
     )
     drain_s: float = Field(
         25, ge=0, description="seconds that a stopping server waits for requests in progress"

@@ -40,11 +40,20 @@ class Telemetry:
         self.queue_depth = gauge("queue_depth", "Jobs waiting for the device.", "stage", "model")
         self.batch_size = histogram("batch_size", "Rows in one launch.", _ROWS, "stage", "model")
         self.cache_requests = counter(
-            "cache_requests", "Look-ups of image embeddings.", "result", "tier", "model"
+            "cache_requests",
+            "Look-ups of image embeddings. Each counts once, in the tier where it ended: a hit "
+            "where the embedding was, a miss (or shared: it joined another's encode) in the last "
+            "tier there is. So the device's hit ratio is its hits by all look-ups, and the host's "
+            "its hits by all that ended there.",
+            "result",
+            "tier",
+            "model",
         )
-        self.cache_bytes = gauge("cache_bytes", "Memory that cached embeddings hold.", "tier")
+        self.cache_bytes = gauge("cache_bytes", "Bytes that cached embeddings hold.", "tier")
         self.cache_evictions = counter(
-            "cache_evictions", "Embeddings and sessions dropped.", "reason"
+            "cache_evictions",
+            "Embeddings and sessions dropped; demoted: moved from the device to host memory.",
+            "reason",
         )
         self.sessions = gauge("sessions", "Sessions alive.")
         self.queue_cost_seconds = gauge(

@@ -44,6 +44,7 @@ def check_request(request: SegmentRequest, limits: PromptLimits) -> None:
     check_num_prompts(len(request.prompts), limits.max_prompts)
     for index, prompt in enumerate(request.prompts):
         _check_form(prompt, f"prompts[{index}]", limits)
+    _check_ids(request.prompts)
 
 
 def check_num_prompts(num_prompts: int, limit: int) -> None:
@@ -141,6 +142,21 @@ def _check_form(prompt: Prompt, where: str, limits: PromptLimits) -> None:
                 "it needs x1 < x2 and y1 < y2"
             )
     _check_mask_input(prompt, where)
+
+
+def _check_ids(prompts: Sequence[Prompt]) -> None:
+    """Results are told apart by their ids, and on a session the newer of two takes over."""
+    indices: dict[str, int] = {}
+    for index, prompt in enumerate(prompts):
+        name = prompt.prompt_id
+        if name is None:
+            continue
+        first = indices.setdefault(name, index)
+        if first != index:
+            raise InvalidPrompt(
+                f"prompts[{index}] has the same prompt_id {name[:64]!r} as prompts[{first}]; "
+                "within a request each needs its own, or none"
+            )
 
 
 def _check_finite(where: str, thing: str, names: Sequence[str], values: Sequence[float]) -> None:

@@ -174,6 +174,7 @@ async def test_what_is_wrong_with_the_request_is_an_ordinary_error(http, client,
     assert fake.launches == []
     for prompts, keywords, kind in (
         ([*PLACES, outside], {}, InvalidPrompt),
+        ([*PLACES, PLACES[0]], {}, InvalidPrompt),
         (PLACES, {"image_id": "none"}, ImageNotFound),
         (PLACES, {"route": RouteRequest("huge")}, UnknownModel),
     ):

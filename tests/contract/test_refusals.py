@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,18 @@ async def test_one_bad_prompt_fails_the_whole_request(client, photo_640x480):
     bad = Prompt(points=(Point(640, 10),))
     with pytest.raises(errors.InvalidPrompt, match=r"prompts\[1\]: point x=640"):
         await client.segment(photo_640x480, [CLICK, bad])
+
+
+async def test_prompts_of_one_request_that_share_an_id_are_refused(client, photo_640x480):
+    a, b = (replace(CLICK, prompt_id=name) for name in "ab")
+    message = r"prompts\[2\] has the same prompt_id 'a' as prompts\[0\]"
+    with pytest.raises(errors.InvalidPrompt, match=message):
+        await client.segment(photo_640x480, [a, b, a])
+    session = await client.create_session([photo_640x480])
+    with pytest.raises(errors.InvalidPrompt, match=message):
+        await client.segment_session(session.session_id, [a, b, a])
+    answer = await client.segment_session(session.session_id, [a, b, CLICK, CLICK])
+    assert [result.prompt_id for result in answer.results] == ["a", "b", None, None]
 
 
 async def test_no_prompt_and_too_many_are_refused(client, photo_640x480):

@@ -9,6 +9,7 @@ from device import CLICK, hold, until, value, waiting
 
 from suresam.domain import Prompt
 from suresam.errors import (
+    ConfigurationError,
     DeadlineExceeded,
     Overloaded,
     ServiceError,
@@ -194,6 +195,60 @@ async def test_sessions_outlive_their_embeddings(serving, connect, transport, ph
         assert value(running, "cache_bytes", tier="device") <= 30
 
 
+async def test_a_click_on_an_image_that_left_the_device_costs_no_encode_where_the_host_has_it(
+    serving, connect, transport, photo
+):
+    fake = FakeBackbone("fake-small")
+    async with (
+        # One embedding of the fake has 12 bytes: two on the device, and four behind it.
+        serving(fake, cache_bytes=30, host_cache_bytes=48) as running,
+        connect(running, transport) as client,
+    ):
+        sessions = [await client.create_session([photo(red=red)]) for red in range(5)]
+
+        async def click(red):
+            return await client.segment_session(sessions[red].session_id, CLICK)
+
+        def lookups(result, tier):
+            labels = {"result": result, "tier": tier, "model": "fake-small"}
+            return value(running, "cache_requests_total", **labels)
+
+        first = [await click(red) for red in range(5)]
+        fake.launches.clear()
+        second = [await click(red) for red in range(5)]
+        assert fake.launches == [("decode", 1)] * 5
+        for red, (before, after) in enumerate(zip(first, second, strict=True)):
+            [mask, same] = (answer.results[0].masks[0] for answer in (before, after))
+            assert same.predicted_iou == mask.predicted_iou == pytest.approx(0.4 + red / 1000)
+            assert same.rle.counts == mask.rle.counts
+            assert after.timings_ms.encode == 0
+        # Two of five are on the device, but never the one that is clicked next.
+        assert (lookups("hit", "host"), lookups("hit", "device")) == (10, 0)
+        assert (lookups("miss", "host"), lookups("miss", "device")) == (5, 0)
+        assert value(running, "cache_bytes", tier="device") == 24
+        assert value(running, "cache_bytes", tier="host") == 36
+
+
+async def test_everybody_gets_their_own_image_while_images_come_and_go_between_the_tiers(
+    serving, connect, photo
+):
+    fake = FakeBackbone("fake-small")
+    async with (
+        serving(fake, cache_bytes=30, host_cache_bytes=40) as running,
+        connect(running, "rest") as client,
+    ):
+        sessions = [(await client.create_session([photo(red=r)])).session_id for r in range(8)]
+        order = [(7 * i) % 8 for i in range(8)] + [i % 3 for i in range(40)] + list(range(8))
+        answers = await asyncio.gather(
+            *(client.segment_session(sessions[red], [CLICK] * 2) for red in order)
+        )
+        for red, answer in zip(order, answers, strict=True):
+            for result in answer.results:
+                assert result.masks[0].predicted_iou == pytest.approx(0.4 + red / 1000)
+        assert value(running, "cache_bytes", tier="device") <= 30
+        assert value(running, "cache_bytes", tier="host") <= 40
+
+
 async def test_clicks_go_before_uploads_but_uploads_have_their_turn(serving, connect, photo):
     fake = FakeBackbone("fake-small", FakeCosts(decode_ms=1))
     async with serving(fake, max_decode_batch=1) as running, connect(running, "rest") as client:
@@ -244,6 +299,24 @@ async def test_nothing_is_answered_before_the_warm_up(serving, connect, transpor
             await running.warm_up()
             assert (await http.get("/readyz")).status_code == 200
             assert await client.ready()
+
+
+class Shrunk(FakeBackbone):
+    """Smaller masks than its weights should give, as a miscompiled model might."""
+
+    def decode(self, rows):
+        decoded = super().decode(rows)
+        decoded.low_res_logits.sub_(3)
+        return decoded
+
+
+async def test_a_path_with_other_masks_than_eager_float32_never_turns_ready(serving, connect):
+    shrunk = Shrunk("fake-small", reference=FakeBackbone("fake-small"))
+    async with serving(shrunk, warm=False) as running, connect(running, "rest") as client:
+        with pytest.raises(ConfigurationError, match=r"fake-small: decode of 1 rows .* mask IoU 0"):
+            await running.warm_up()
+        assert not running.is_ready()
+        assert not await client.ready()
 
 
 async def test_stopping_finishes_what_is_in_progress_and_refuses_the_rest(

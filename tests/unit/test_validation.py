@@ -58,6 +58,19 @@ def test_the_number_of_prompts_has_its_bounds():
         check(*[CLICK] * 4)
 
 
+def test_prompts_of_one_request_have_their_own_ids_or_none():
+    a, b, none = (Prompt(points=[(1, 1)], prompt_id=name) for name in ("a", "b", None))
+    check(a, none, none)
+    check(a, b)
+    with pytest.raises(
+        InvalidPrompt, match=r"^prompts\[2\] has the same prompt_id 'a' as prompts\[0\]"
+    ):
+        check(a, b, a)
+    long = Prompt(points=[(1, 1)], prompt_id="x" * 5000)
+    with pytest.raises(InvalidPrompt, match=r"prompt_id 'x{64}' as"):
+        check(long, long)
+
+
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [

@@ -18,13 +18,20 @@ from suresam.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What servers and commands need."""
+    """What servers and commands need.
+
+    Attributes:
+        pool: for masks and JSON, off the event loop.
+        uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
+            pictures that are still to be decoded.
+    """
 
     settings: Settings
     family: str
     engine: Frontend
     router: Router
     pool: ThreadPoolExecutor
+    uploads: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
 
@@ -32,7 +39,8 @@ class Composition:
 def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
-    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="cpu")
+    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
+    uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
         settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
     )
@@ -40,6 +48,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         images=image_limits,
         cache=CacheLimits(
             embedding_bytes=settings.cache_bytes,
+            host_bytes=settings.host_cache_bytes,
             session_bytes=settings.session_bytes,
             ttl_s=settings.session_ttl_s,
             max_session_images=settings.max_session_images,
@@ -55,7 +64,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
     )
-    engine = Frontend(models.devices(limits, pool, telemetry), limits, pool, telemetry)
+    engine = Frontend(models.devices(limits, uploads, telemetry), limits, uploads, telemetry)
     router = Router(
         engine,
         models.family,
@@ -70,4 +79,6 @@ def compose(settings: Settings, models: Models) -> Composition:
         telemetry,
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
-    return Composition(settings, models.family, engine, router, pool, telemetry, image_limits)
+    return Composition(
+        settings, models.family, engine, router, pool, uploads, telemetry, image_limits
+    )

@@ -1,5 +1,6 @@
 """The devices that a service was told to use, in this process or in others."""
 
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from suresam.app.members import load_members, load_members_in_child, read_family
 from suresam.engine.device import Device
 from suresam.engine.limits import EngineLimits
 from suresam.engine.local import LocalDevice, Member
-from suresam.engine.process.device import ProcessDevice
 from suresam.errors import ConfigurationError
 from suresam.segmentation.sam2 import choose_devices
 from suresam.settings import Settings
@@ -70,10 +70,15 @@ class ProcessModels:
         self, limits: EngineLimits, pool: Executor, telemetry: Telemetry
     ) -> Sequence[Device]:
         """One process for each, which has a pool and metrics of its own."""
-        return [
+        from suresam.engine.process.device import ProcessDevice  # does without where it cannot be
+
+        devices = [
             ProcessDevice(partial(load_members_in_child, self.settings, name), limits)
             for name in self.device_names
         ]
+        for device in devices:
+            device.peers = devices
+        return devices
 
 
 Models = LocalModels | ProcessModels
@@ -89,6 +94,8 @@ def choose_models(settings: Settings) -> Models:
     names = choose_devices(settings.device)
     family = read_family(settings)
     if settings.engine == "process" or (settings.engine == "auto" and len(names) > 1):
+        if sys.platform != "linux":
+            raise ConfigurationError(f"engine=process needs Linux (this is {sys.platform})")
         members = tuple(manifest.name for manifest in family.members)
         return ProcessModels(settings, family.name, members, tuple(names))
     if len(names) > 1:

@@ -42,7 +42,14 @@ def _load(manifest: ModelManifest, family: Family, device: str, settings: Settin
     model = load_model(manifest, models_dir)
     # Where the manifest has no hash, that of the file itself is told.
     sha256 = manifest.sha256 or check_sha256(manifest, require_weights(manifest, models_dir))
-    backbone = Sam2Backbone(manifest.name, model, device, box=manifest.box)
+    backbone = Sam2Backbone(
+        manifest.name,
+        model,
+        device,
+        box=manifest.box,
+        dtype=settings.dtype,
+        is_compiled=settings.compile,
+    )
     heads = load_member_heads(manifest, family, device, models_dir, settings.calibration)
     return Member(backbone, family.roles_of(manifest.name), sha256, manifest.licence, heads)
 

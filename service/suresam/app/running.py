@@ -19,6 +19,10 @@ _GRACE_AFTER_DRAIN_S = 2.0
 """For answers that are computed but not yet sent when the drain ends."""
 
 
+_LOOK_EVERY_S = 0.1
+"""How often readiness is looked at, for those who are told of it."""
+
+
 class _HttpServer(uvicorn.Server):
     """uvicorn that tells when it listens, and without its signal handling, which would raise
     the signal again at the end.
@@ -50,6 +54,7 @@ class RunningService:
     http_port: int = 0
     grpc_port: int = 0
     _is_stopping: bool = False
+    _following: "asyncio.Task[None] | None" = None
     _http: _HttpServer = field(init=False)
     _http_task: "asyncio.Task[None]" = field(init=False)
     _grpc: GrpcServer = field(init=False)
@@ -59,7 +64,7 @@ class RunningService:
         return self.composition.engine.is_ready() and not self._is_stopping
 
     async def start(self) -> None:
-        """Listen; requests are refused as not ready until `warm_up` is through.
+        """Listen; requests are refused as not ready until a device is warm.
 
         Raises:
             ConfigurationError: an address is taken or not this machine's.
@@ -100,6 +105,9 @@ class RunningService:
             uvicorn.Config(
                 app,
                 log_config=None,
+                # Nobody reads a client's address, and both headers cost every answer a little.
+                proxy_headers=False,
+                server_header=False,
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
@@ -112,23 +120,36 @@ class RunningService:
         """Start the engine, and tell health checks when it is warm.
 
         Raises:
+            ConfigurationError: it cannot be compiled, or its masks are not those of eager float32.
             NotReady: warming up failed; the log says why.
         """
         self.composition.engine.start()
         await self.composition.engine.wait_ready()
-        await self._grpc.set_serving(True)
+        self._following = asyncio.create_task(self._follow_readiness())
+
+    async def _follow_readiness(self) -> None:
+        """Tell gRPC's health checks what `is_ready` says."""
+        was_ready = False
+        while True:
+            if self.is_ready() != was_ready:
+                was_ready = not was_ready
+                await self._grpc.set_serving(was_ready)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def stop(self) -> None:
         """Refuse new work, finish what is in progress within the drain time, close the ports."""
         if self._is_stopping:
             return
         self._is_stopping = True
+        if self._following is not None:
+            self._following.cancel()
         await self._grpc.set_serving(False)
         await self.composition.engine.close(self.composition.settings.drain_s)
         self._http.should_exit = True
         await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
         # Last: the answers of what was in progress are still encoded in it.
-        self.composition.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.composition.pool, self.composition.uploads):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,19 +2,26 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from suresam.app.compose import compose
-from suresam.app.devices import choose_models
+from suresam.app.devices import Models, choose_models
 from suresam.app.logs import log_to_stderr
 from suresam.app.running import RunningService
 from suresam.errors import NotReady
-from suresam.settings import read_settings
+from suresam.settings import Settings, read_settings
 from suresam.version import __version__
+
+try:
+    # Replies come from the device's thread, and asyncio writes to a pipe for each of a batch.
+    import uvloop
+except ImportError:  # Windows has none
+    uvloop = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +41,19 @@ def serve(overrides: Mapping[str, Any]) -> None:
     """
     settings = read_settings(overrides)
     log_to_stderr(settings)
-    composition = compose(settings, choose_models(settings))
-    asyncio.run(_run(RunningService(composition)))
+    serve_models(settings, choose_models(settings))
+
+
+def serve_models(settings: Settings, models: Models) -> None:
+    """Serve models until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: a port in use, or models that cannot be loaded.
+        NotReady: warming up failed, or the device was lost.
+    """
+    composition = compose(settings, models)
+    run_in_loop = asyncio.run if uvloop is None else uvloop.run
+    run_in_loop(_run(RunningService(composition)))
 
 
 async def _run(service: RunningService) -> None:
@@ -46,24 +64,30 @@ async def _run(service: RunningService) -> None:
             loop.add_signal_handler(number, stopping.set)
     await service.start()
     try:
-        await service.warm_up()
-        print(_greeting(service), flush=True)
-        await _until_stopped_or_lost(service, stopping)
+        if await _unless_stopped(service.warm_up(), stopping):
+            # What is here now stays: a collection that walks through all modules and models stops
+            # every request for tens of milliseconds, several times a second under load.
+            gc.collect()
+            gc.freeze()
+            print(_greeting(service), flush=True)
+            if await _unless_stopped(service.composition.engine.wait_lost(), stopping):
+                raise NotReady("the device can be used no more from this process; start it again")
         logger.info("stopping: finishing what is in progress")
     finally:
         await service.stop()
 
 
-async def _until_stopped_or_lost(service: RunningService, stopping: asyncio.Event) -> None:
-    stop = asyncio.ensure_future(stopping.wait())
-    lost = asyncio.ensure_future(service.composition.engine.wait_lost())
+async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Wait for work or for a signal; whether it was the work that came to its end."""
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopping.wait())
     try:
-        done, _ = await asyncio.wait((stop, lost), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
     finally:
+        task.cancel()
         stop.cancel()
-        lost.cancel()
-    if lost in done:
-        raise NotReady("the device failed so that this process can use it no more; start again")
 
 
 def _greeting(service: RunningService) -> str:

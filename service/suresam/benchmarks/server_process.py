@@ -1,11 +1,11 @@
-"""A `suresam serve` of our own, in its own process and on free ports."""
+"""A server of our own, in its own process and on free ports."""
 
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from typing_extensions import Self
 
@@ -19,6 +19,8 @@ class ServerProcess:
 
     Args:
         options: of `suresam serve`; the ports are chosen here.
+        command: after `python -m`; another one takes the same options and greets alike.
+        environment: of the process; None is ours.
 
     Attributes:
         greeting: what it printed when it was ready.
@@ -29,16 +31,22 @@ class ServerProcess:
         ConfigurationError: it ended before it was ready, with its last line.
     """
 
-    def __init__(self, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        options: Sequence[str] = (),
+        command: Sequence[str] = ("suresam.cli", "serve"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
             (
-                *(sys.executable, "-u", "-m", "suresam.cli", "serve"),
+                *(sys.executable, "-u", "-m", *command),
                 *("--http-port", "0", "--grpc-port", "0", "--log-level", "error"),
                 *options,
             ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=environment,
         )
         assert self._process.stdout is not None, "it is a pipe"
         lines: list[str] = []
@@ -54,7 +62,9 @@ class ServerProcess:
         address = re.search(r"gRPC +(\S+)", self.greeting)
         if url is None or address is None:
             self.stop()
-            raise ConfigurationError(f"suresam serve ended: {lines[-1].strip() if lines else ''}")
+            raise ConfigurationError(
+                f"{' '.join(command)} ended: {lines[-1].strip() if lines else ''}"
+            )
         self.url = url.group(1)
         self.address = address.group(1)
         self.pid = self._process.pid

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suresam.cli import bench_serve
+from suresam.cli import bench_device, bench_serve
 from suresam.columns import aligned
 from suresam.errors import ConfigurationError
 
@@ -50,6 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--untrained", action="store_true",
         help="random weights and heads, for models whose files are not here")  # fmt: skip
     uncertainty.set_defaults(run=run_uncertainty)
+    bench_device.add_parser(benches)
     bench_serve.add_parser(benches)
 
 

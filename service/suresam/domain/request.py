@@ -37,7 +37,8 @@ class Prompt:
         labels: N values, 1 for foreground and 0 for background; None means all foreground.
         box: an optional box round the thing.
         mask_input: optional (h, w) float logits, usually an earlier answer's low-res logits.
-        prompt_id: the caller's own name for it, handed back with the result.
+        prompt_id: the caller's own name for it, handed back with the result; no other prompt of
+            the request has it.
     """
 
     points: tuple[Point, ...] = ()

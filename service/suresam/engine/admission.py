@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 
 from suresam.engine.backlog import Backlog, Rows
+from suresam.engine.work import Work
 from suresam.errors import Overloaded
 from suresam.telemetry import Telemetry
 
@@ -26,7 +27,7 @@ class Admission:
         self._telemetry = telemetry
 
     @contextlib.contextmanager
-    def work(self, rows: Rows, remaining_ms: float) -> Iterator[None]:
+    def work(self, rows: Rows, remaining_ms: float) -> Iterator[Work]:
         """The right to use the device, for the length of a `with` block.
 
         Work that cannot be done in time, behind what was let in before, is refused at once: it
@@ -47,11 +48,11 @@ class Admission:
                 f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
                 retry_after_s=retry_s(wait_ms + own_ms - remaining_ms),
             )
-        self._backlog.add(rows)
+        work = Work(self._backlog, rows)
         try:
-            yield
+            yield work
         finally:
-            self._backlog.remove(rows)
+            work.give_up()
 
 
 def retry_s(wait_ms: float) -> float:

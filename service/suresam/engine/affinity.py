@@ -14,8 +14,8 @@ _MOST_REMEMBERED = 100_000
 class Affinity:
     """Sends an image where it was sent before, as long as that device works.
 
-    A new image goes to the device with the least work in progress; of equals to the one with the
-    fewest requests. Images of one request stay together. Used by the event loop alone.
+    A new image goes to the device with the fewest requests; of equals to the one with the least
+    work in progress. Images of one request stay together. Used by the event loop alone.
 
     Args:
         devices: at least one.
@@ -54,4 +54,5 @@ class Affinity:
         ready = [device for device in self._devices if device.is_ready()]
         if not ready:
             raise NotReady("no device is ready; try again")
-        return min(ready, key=lambda device: (device.backlog_ms(), self._requests[device]))
+        # What was last heard of a device's work may be a second old; requests are counted here.
+        return min(ready, key=lambda device: (self._requests[device], device.backlog_ms()))

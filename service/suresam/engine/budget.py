@@ -7,6 +7,7 @@ import torch
 _SHARE_OF_DEVICE = 0.5
 _SHARE_OF_HOST = 0.25
 _MOST_OF_HOST = 2 * 2**30
+_MOST_BEHIND_DEVICE = 8 * 2**30
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -19,6 +20,17 @@ def default_cache_bytes(device: str) -> int:
         free_bytes, _ = torch.cuda.mem_get_info(device)
         return int(_SHARE_OF_DEVICE * free_bytes)
     return min(_MOST_OF_HOST, int(_SHARE_OF_HOST * free_host_bytes()))
+
+
+def default_host_cache_bytes(device: str) -> int:
+    """Behind a CUDA device a quarter of what is free, at most 8 GiB, which is then page-locked.
+
+    Nothing where the device's memory is the host's: there it would be the same memory twice.
+    Not yet run on a GPU.
+    """
+    if device.startswith("cuda"):
+        return min(_MOST_BEHIND_DEVICE, int(_SHARE_OF_HOST * free_host_bytes()))
+    return 0
 
 
 def _reclaimable_bytes(cgroup: Path) -> int:

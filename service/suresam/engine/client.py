@@ -61,7 +61,8 @@ class SegmentReply:
         timings_ms: `total` is left to the caller.
         marginal_cost_ms: device milliseconds that one prompt costs on each member, as things
             stood before this call; None where nothing was measured.
-        spent_ms: device milliseconds of each prompt, its share of the batch it was in.
+        spent_ms: device milliseconds of each prompt, its share of the batch it was in; an encode's
+            are told to one prompt of those that waited for it, the first that still does.
         backlog_ms: device milliseconds of the work that waited when this was done.
     """
 
@@ -129,4 +130,4 @@ class EngineClient(Protocol):
         """What is counted elsewhere than in this process's own metrics."""
 
     def is_ready(self) -> bool:
-        """Whether every member is warm and the device's worker is alive."""
+        """Whether a device has all members warm and its worker alive."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from suresam.domain import ImageSize, ModelInfo
 from suresam.engine.client import SegmentCall, SegmentReply
+from suresam.engine.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -72,6 +73,9 @@ class Device(Protocol):
             images: with their files.
             remaining_ms: until the caller's deadline.
         """
+
+    async def learn(self, quarantine: Quarantine) -> None:
+        """Suspect whom another device's worker died of."""
 
     def backlog_ms(self) -> float:
         """Device milliseconds of the work in progress, as far as it is known here."""

@@ -11,8 +11,10 @@ def is_device_lost(error: Exception) -> bool:
     A CUDA error other than a lack of memory leaves the process's context unusable until the
     process ends. Some are not as bad, but they cannot be told apart. Not yet seen on a GPU.
     """
-    if isinstance(error, torch.OutOfMemoryError):
+    text = str(error)
+    is_memory = "out of memory" in text or "ALLOC_FAILED" in text
+    if is_memory or isinstance(error, torch.OutOfMemoryError):
         return False
     if _ACCELERATOR_ERROR is not None and isinstance(error, _ACCELERATOR_ERROR):
         return True
-    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    return isinstance(error, RuntimeError) and "CUDA error" in text

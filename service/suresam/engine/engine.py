@@ -1,7 +1,6 @@
 """One model: an image's embedding from the cache or the device, and prompts decoded on it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
-from suresam.engine.cache import TIER, EmbeddingCache
+from suresam.engine.cache import EmbeddingCache
+from suresam.engine.device import FileWanted
 from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
@@ -31,10 +31,12 @@ class Image:
     Attributes:
         key: of the image and its tenant.
         load_pixels: decodes it, if nobody has its embedding.
+        has_file: whether it can.
     """
 
     key: str
     load_pixels: Callable[[], Awaitable[NDArray[np.uint8]]]
+    has_file: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +54,17 @@ class Answered:
 
 @dataclass(slots=True)
 class _SharedEncode:
-    """One encode for all who wait for the same image."""
+    """One encode for all who wait for the same image.
+
+    The first of those who are told of it pays: that is who caused it, unless they left. So the
+    receipts of all add up to what was spent.
+    """
 
     deadline: float
     task: "asyncio.Task[Done[ImageEmbedding | None]]" = field(init=False)
     job: EncodeJob | None = None
     num_waiting: int = 0
+    is_paid: bool = False
 
 
 _CACHED: Done[ImageEmbedding | None] = Done(None, queue_ms=0.0, launch_ms=0.0, rows=1)
@@ -90,16 +97,24 @@ class Engine:
         self._encodes: dict[str, _SharedEncode] = {}
 
     def is_cached(self, image_key: str) -> bool:
-        """Whether a prompt on this image costs no encode."""
+        """Whether a prompt on this image costs no encode.
+
+        From host memory it comes back in the launch that needs it, with which its copy is
+        measured.
+        """
         return (image_key, self.backbone.name) in self._cache
 
     def rows(self, image_key: str, num_prompts: int) -> Rows:
-        """The work that prompts on an image bring."""
+        """The work that prompts on an image bring.
+
+        Who joins another's encode brings none, but is no click either: 0 encodes say that it waits
+        behind what encodes wait behind.
+        """
         name = self.backbone.name
-        rows = Counter({(DECODE, name): num_prompts})
-        if image_key not in self._encodes and not self.is_cached(image_key):
-            rows[ENCODE, name] = 1
-        return +rows
+        rows = {(DECODE, name): num_prompts} if num_prompts else {}
+        if not self.is_cached(image_key):
+            rows[ENCODE, name] = 0 if self._running(image_key) else 1
+        return rows
 
     async def answer(
         self,
@@ -129,8 +144,8 @@ class Engine:
                 # Where the cache had no slot for it, or has it no more: as it was made for us.
                 embedding = encoded.value if lease is None else lease.embedding
                 if embedding is not None:
-                    if encoded is _CACHED:
-                        self._count_lookup("hit")
+                    if lease is not None and encoded is _CACHED:
+                        self._count_lookup("hit", lease.tier.name)
                     encoded = replace(encoded, value=None)
                     row = await self._row(prompt, wanted, embedding)
                     job = DecodeJob(
@@ -141,7 +156,7 @@ class Engine:
                         caller.tenant,
                         caller.deadline,
                         turn,
-                        ref=None if lease is None else lease.ref,
+                        lease=lease,
                     )
                     return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
@@ -161,12 +176,17 @@ class Engine:
 
         Returns:
             What it took, and the embedding if it was made; the cache has it, too, if it has room.
+            One of those who wait together pays for it.
+
+        Raises:
+            FileWanted: it would have to be made, and the file did not come along.
         """
         if self.is_cached(image.key):
             return _CACHED
-        shared = self._encodes.get(image.key)
-        # One that is done and was driven out again before we looked is no use any more.
-        if shared is None or shared.task.done():
+        shared = self._running(image.key)
+        if shared is None:
+            if not image.has_file:  # before anybody could join an encode that cannot be done
+                raise FileWanted
             self._count_lookup("miss")
             shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
             shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
@@ -175,13 +195,21 @@ class Engine:
         self._wait_until(shared, caller.deadline)
         shared.num_waiting += 1
         try:
-            return await asyncio.shield(shared.task)
+            done = await asyncio.shield(shared.task)
         finally:
             shared.num_waiting -= 1
             if shared.num_waiting == 0:
                 shared.task.cancel()
                 if self._encodes.get(image.key) is shared:
                     del self._encodes[image.key]
+        is_paid, shared.is_paid = shared.is_paid, True
+        return replace(done, is_paid=is_paid)
+
+    def _running(self, image_key: str) -> _SharedEncode | None:
+        """The encode that somebody waits for already."""
+        shared = self._encodes.get(image_key)
+        # One that is done and was driven out again before we looked is no use any more.
+        return None if shared is None or shared.task.done() else shared
 
     async def _row(self, prompt: Prompt, wanted: Wanted, embedding: ImageEmbedding) -> DecodeRow:
         prepare = partial(prompt_row, prompt, wanted.size, embedding, self.backbone)
@@ -216,5 +244,7 @@ class Engine:
             if shared.job is not None:
                 self._worker.postpone(shared.job, deadline)
 
-    def _count_lookup(self, result: str) -> None:
-        self._telemetry.cache_requests.labels(result, TIER, self.backbone.name).inc()
+    def _count_lookup(self, result: str, tier: str | None = None) -> None:
+        name = self.backbone.name
+        where = tier or self._cache.last_tier(name)
+        self._telemetry.cache_requests.labels(result, where, name).inc()

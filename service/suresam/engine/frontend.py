@@ -4,7 +4,6 @@ Sessions stand here and not with a device, so that they outlive it: the embeddin
 made again wherever the next click goes.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -16,7 +15,7 @@ from suresam.engine.affinity import Affinity
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
 from suresam.engine.device import Device, DeviceImage
 from suresam.engine.limits import EngineLimits
-from suresam.engine.permits import Permits
+from suresam.engine.permits import Kind, Permits
 from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.tasks import wait_all, within
 from suresam.engine.uploads import Uploads
@@ -75,7 +74,7 @@ class Frontend:
         return any(device.is_ready() for device in self._devices)
 
     async def wait_ready(self) -> None:
-        """Wait until every device is warm.
+        """Wait until every device is warm; requests are answered from the first one on.
 
         Raises:
             NotReady, ConfigurationError: one will not be; the log says why.
@@ -83,13 +82,8 @@ class Frontend:
         await wait_all(device.wait_ready() for device in self._devices)
 
     async def wait_lost(self) -> None:
-        """Return when a device is gone for good, as far as this process is concerned."""
-        waits = [asyncio.ensure_future(device.wait_lost()) for device in self._devices]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        """Return when every device is gone for good, as far as this process is concerned."""
+        await wait_all(device.wait_lost() for device in self._devices)
 
     async def close(self, drain_s: float) -> None:
         """Let nobody in, wait at most `drain_s` seconds for those inside, stop the devices."""
@@ -98,12 +92,13 @@ class Frontend:
 
     async def segment(self, call: SegmentCall) -> SegmentReply:
         """Answer prompts on an uploaded image or a session's."""
-        with self._permits.permit():
+        kind: Kind = "click" if call.image is None else "upload"
+        with self._permits.permit(kind, call.remaining_ms):
             return await within(call.remaining_ms, self._segment(call))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
-        with self._permits.permit():
+        with self._permits.permit("upload", call.remaining_ms):
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
             work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms)
@@ -112,7 +107,7 @@ class Frontend:
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
-        with self._permits.permit():
+        with self._permits.permit("upload", call.remaining_ms):
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
             work = self._take_in(call.tenant, call.model, (call.image,), call.remaining_ms)
@@ -129,7 +124,7 @@ class Frontend:
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The members, cheapest first, with the cost as the first device that is up measures it."""
-        up = next((d for d in self._devices if d.is_ready()), self._devices[0])
+        up = next((device for device in self._devices if device.is_ready()), self._devices[0])
         return await up.models()
 
     async def metrics(self) -> "tuple[Metric, ...]":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain import Prediction
-from suresam.engine.slots import SlotRef
+from suresam.engine.cache import Lease
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
 
@@ -27,17 +27,19 @@ class Done(Generic[T]):
         queue_ms: milliseconds from submission to launch.
         launch_ms: milliseconds of the launch it was part of.
         rows: jobs in that launch.
+        is_paid: another one who waited for the same job has its cost on the receipt.
     """
 
     value: T
     queue_ms: float
     launch_ms: float
     rows: int
+    is_paid: bool = False
 
     @property
     def spent_ms(self) -> float:
-        """This row's share of the device's time, milliseconds."""
-        return self.launch_ms / self.rows
+        """This row's share of the device's time, milliseconds; 0 where another one pays."""
+        return 0.0 if self.is_paid else self.launch_ms / self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class DecodeJob:
         row: it, on its embedding.
         wanted: of the answer.
         image_key: of the image.
-        ref: the slot that the embedding stands in, or None where it has none.
+        lease: of the row's embedding in the cache, or None where the row has it to itself.
 
     The others are those of `Waiting`.
     """
@@ -109,7 +111,7 @@ class DecodeJob:
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
-    ref: SlotRef | None = None
+    lease: Lease | None = None
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

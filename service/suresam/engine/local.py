@@ -23,9 +23,12 @@ from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
+from suresam.engine.quarantine import Quarantine
+from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.superseding import LatestClicks
 from suresam.engine.tasks import wait_all
-from suresam.engine.worker import Worker
+from suresam.engine.work import Work
+from suresam.engine.worker import Running, Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone
@@ -36,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.25
 """How often the worker is looked after."""
+
+_PATIENCE = 20
+"""How many times as long as expected a launch may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +122,13 @@ class LocalDevice:
         """Wait until every member is warm.
 
         Raises:
+            ConfigurationError: it cannot be compiled, or its masks are not those of eager float32.
             NotReady: warming up failed; the log says why.
         """
         while not self._worker.is_ready():
             if not self._worker.is_alive():
+                if self._worker.misconfigured is not None:
+                    raise self._worker.misconfigured
                 raise NotReady("warming up the models failed")
             await asyncio.sleep(0.01)
 
@@ -132,6 +141,10 @@ class LocalDevice:
         if self._watching is not None:
             self._watching.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
+
+    async def learn(self, quarantine: Quarantine) -> None:
+        """Suspect whom another device's worker died of."""
+        self._worker.learn(quarantine)
 
     def backlog_ms(self) -> float:
         """Device milliseconds of the work in progress."""
@@ -151,11 +164,12 @@ class LocalDevice:
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = PixelLoader(image.data, self._limits.images, self._pool)
-        question = _Question(engine, call, caller, Image(image.key, pixels), image.size)
+        asked = Image(image.key, pixels, has_file=image.data is not None)
+        question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
-        with self._admission.work(rows, caller.remaining_ms):
+        with self._admission.work(rows, caller.remaining_ms) as work:
             answers = await wait_all(
-                self._answer(question, prompt, turn)
+                self._answer(question, prompt, turn, work)
                 for turn, prompt in enumerate(call.prompts, call.turn)
             )
         _raise_if_superseded(answers)
@@ -163,8 +177,6 @@ class LocalDevice:
         encoded = max((a.encoded for a in answered), key=lambda done: done.launch_ms)
         results = [_result(answer) for answer in answers]
         decodes = [result for result in results if isinstance(result, Done)]
-        spent_ms = [done.spent_ms if isinstance(done, Done) else 0.0 for done in results]
-        spent_ms[0] += encoded.spent_ms
         return SegmentReply(
             size=image.size,
             predictions=tuple(
@@ -181,7 +193,7 @@ class LocalDevice:
                 decode=max((d.launch_ms for d in decodes), default=0.0),
             ),
             marginal_cost_ms=marginal_cost_ms,
-            spent_ms=tuple(spent_ms),
+            spent_ms=tuple(_spent_ms(answer) for answer in answers),
             backlog_ms=self._backlog.total_ms(),
         )
 
@@ -191,43 +203,59 @@ class LocalDevice:
         """See to it that images are embedded."""
         caller = _caller(tenant, remaining_ms)
         engine = self._engine(model)
+        # The same image twice is one row.
+        rows_of = {image.key: engine.rows(image.key, 0) for image in images}
         rows: Counter[tuple[str, str]] = Counter()
-        for key in {image.key for image in images}:
-            rows.update(engine.rows(key, 0))
+        for its in rows_of.values():
+            rows.update(its)
+
+        async def embed(image: DeviceImage, turn: int) -> None:
+            pixels = PixelLoader(image.data, self._limits.images, self._pool)
+            await engine.embed(Image(image.key, pixels), caller, turn)
+            work.done(rows_of.pop(image.key, {}))
+
         # Let in as a whole: its own images are nobody that a request would have to wait for.
-        with self._admission.work(rows, caller.remaining_ms):
-            await wait_all(
-                engine.embed(
-                    Image(image.key, PixelLoader(image.data, self._limits.images, self._pool)),
-                    caller,
-                    turn,
-                )
-                for turn, image in enumerate(images)
-            )
+        with self._admission.work(rows, caller.remaining_ms) as work:
+            await wait_all(embed(image, turn) for turn, image in enumerate(images))
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
-        timeout_s = self._limits.launch_timeout_s
-        while True:
-            await asyncio.sleep(min(_LOOK_EVERY_S, timeout_s / 4))
-            overdue_s = self._worker.overdue_s(timeout_s)
-            if overdue_s is not None:
-                reason = f"a launch did not come back within {overdue_s:.1f} s"
-                logger.error("%s", reason)
-                if self._leave is None:
-                    self._worker.replace(reason)
-                else:
-                    self._leave(reason)
-            elif self._worker.is_lost:
-                if self._leave is not None:
-                    self._leave("the device is lost")
-                self._lost.set()
-                return
+        period_s = min(_LOOK_EVERY_S, self._limits.launch_timeout_s / 4)
+        seen, took_s = None, 0.0
+        while not self._worker.is_lost:
+            await asyncio.sleep(period_s)
+            # In turns and not by the clock, which goes on while the whole process is frozen.
+            running = self._worker.running()
+            took_s = took_s + period_s if running is not None and running is seen else 0.0
+            seen = running
+            if running is not None and took_s > self._timeout_s(running):
+                self._give_up(running, f"a launch did not come back within {took_s:.1f} s")
+        if self._leave is not None:
+            self._leave("the device is lost")
+        self._lost.set()
+
+    def _timeout_s(self, running: Running) -> float:
+        return max(self._limits.launch_timeout_s, _PATIENCE * running.expected_ms / 1000)
+
+    def _give_up(self, running: Running, reason: str) -> None:
+        logger.error("%s", reason)
+        if self._leave is None:
+            self._worker.replace(running, reason)
+        else:
+            self._leave(reason)
 
     async def _answer(
+        self, question: "_Question", prompt: Prompt, turn: int, work: Work
+    ) -> Answered | Superseded:
+        """What becomes of one prompt, for which nobody has to wait any more then."""
+        try:
+            return await self._answer_or_supersede(question, prompt, turn)
+        finally:
+            work.done({(stage, question.call.model): 1 for stage in (DECODE, ENCODE)})
+
+    async def _answer_or_supersede(
         self, question: "_Question", prompt: Prompt, turn: int
     ) -> Answered | Superseded:
-        """What becomes of one prompt."""
         call = question.call
         if prompt.prompt_id is None or call.session_id is None:
             return await question.ask(prompt, turn)
@@ -304,6 +332,14 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     errors = [answer for answer in answers if isinstance(answer, Superseded)]
     if len(errors) == len(answers):
         raise errors[0]
+
+
+def _spent_ms(answer: Answered | Superseded) -> float:
+    """Device milliseconds, with the encode's if it is this prompt's to pay."""
+    if isinstance(answer, Superseded):
+        return 0.0
+    decoded = answer.decoded
+    return answer.encoded.spent_ms + (decoded.spent_ms if isinstance(decoded, Done) else 0.0)
 
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:

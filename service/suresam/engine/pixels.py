@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from suresam.engine.device import FileWanted
 from suresam.segmentation.images import ImageLimits, read_pixels
 
 
@@ -30,13 +29,8 @@ class PixelLoader:
         self.spent_ms = 0.0
 
     async def __call__(self) -> NDArray[np.uint8]:
-        """RGB uint8 (H, W, 3).
-
-        Raises:
-            FileWanted: there is no file to decode.
-        """
-        if self._data is None:
-            raise FileWanted
+        """RGB uint8 (H, W, 3)."""
+        assert self._data is not None, "nobody decodes what is not there"
         started = time.monotonic()
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)

@@ -23,8 +23,13 @@ class Quarantine:
         for identity in held:
             self._is_guilty[identity] = len(held) == 1 and identity in self._is_guilty
             self._is_guilty.move_to_end(identity)
-        while len(self._is_guilty) > _MOST_REMEMBERED:
-            self._is_guilty.popitem(last=False)
+        self._forget_oldest()
+
+    def take_over(self, other: "Quarantine") -> None:
+        """Suspect whom another one suspects, as much as it does."""
+        for identity, is_guilty in other._is_guilty.items():
+            self._is_guilty[identity] = is_guilty or self._is_guilty.get(identity, False)
+        self._forget_oldest()
 
     def clear(self, identity: Hashable) -> None:
         """It was launched and nothing happened."""
@@ -37,3 +42,7 @@ class Quarantine:
     def is_guilty(self, identity: Hashable) -> bool:
         """Whether it must not be launched any more."""
         return self._is_guilty.get(identity, False)
+
+    def _forget_oldest(self) -> None:
+        while len(self._is_guilty) > _MOST_REMEMBERED:
+            self._is_guilty.popitem(last=False)

@@ -100,6 +100,16 @@ class SlotTable(Generic[K]):
             self._probation.move_to_end(key)
         return entry.ref
 
+    def next_out(self) -> tuple[K, float] | None:
+        """Who goes for the next newcomer, and when it was last used; its slot is the newcomer's.
+
+        None while a slot is free, and where all are pinned.
+        """
+        if self._free or len(self._generations) < self.num_slots:
+            return None
+        entries = (item for entries in self._segments for item in entries.items())
+        return next(((key, entry.used_at) for key, entry in entries if not entry.pins), None)
+
     def unpin(self, key: K, ref: SlotRef) -> None:
         """Give a pin back; of an entry that was discarded in the meantime nothing is left to do."""
         entry = self._probation.get(key) or self._protected.get(key)
@@ -111,7 +121,14 @@ class SlotTable(Generic[K]):
 
     def discard(self, key: K) -> None:
         """Take out an entry that could not be written, even if it is pinned."""
-        self._remove(key)
+        if key in self._probation or key in self._protected:
+            self._remove(key)
+
+    def drop(self, key: K) -> None:
+        """Take out an entry if it is here and nobody pins it."""
+        entry = self._probation.get(key) or self._protected.get(key)
+        if entry is not None and not entry.pins:
+            self._remove(key)
 
     def is_current(self, ref: SlotRef) -> bool:
         """Whether a slot still holds what it held when the reference was made."""
@@ -160,12 +177,10 @@ class SlotTable(Generic[K]):
         return True
 
     def _evict_one(self) -> bool:
-        for entries in self._segments:
-            for key, entry in entries.items():
-                if not entry.pins:
-                    self._remove(key)
-                    return True
-        return False
+        victim = self.next_out()
+        if victim is not None:
+            self._remove(victim[0])
+        return victim is not None
 
     def _remove(self, key: K) -> None:
         entries = self._probation if key in self._probation else self._protected

@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 async def wait_all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Wait for all; if one fails, the others are cancelled, since nobody waits for them."""
-    tasks = [asyncio.create_task(work) for work in works]
+    every = list(works)
+    if len(every) == 1:  # most requests have one prompt, and need no task for it
+        return [await every[0]]
+    tasks = [asyncio.create_task(work) for work in every]
     try:
         return await asyncio.gather(*tasks)
     finally:

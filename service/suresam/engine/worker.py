@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
+    ConfigurationError,
     InferenceError,
     OutOfMemory,
     Quarantined,
@@ -37,8 +39,19 @@ logger = logging.getLogger(__name__)
 _UNKNOWN_ROW_MS = 1.0
 """What a row is taken to cost before it was measured."""
 
-_PATIENCE = 20
-"""How many times as long as expected a launch may take."""
+_STOP_S = 5.0
+"""For a thread to come back from its last launch."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """A launch on the device.
+
+    Attributes:
+        expected_ms: by the cost table.
+    """
+
+    expected_ms: float
 
 
 class Worker:
@@ -77,9 +90,13 @@ class Worker:
         self._is_stopping = False
         self._is_warm = False
         self._is_lost = False
+        self.misconfigured: ConfigurationError | None = None
+        """Why warming up failed, where the user can mend it."""
         self._jobs: dict[Future[Any], Job] = {}
         self._held: Sequence[Job] = ()
-        self._launched_at: float | None = None
+        self._running: Running | None = None
+        # Held while an embedding is kept, so that a thread that was replaced keeps none.
+        self._putting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -128,31 +145,33 @@ class Worker:
         """Whether the device failed so that this process can use it no more."""
         return self._is_lost
 
-    def overdue_s(self, timeout_s: float) -> float | None:
-        """For how many seconds the running launch has taken, if that is too long, else None.
-
-        Args:
-            timeout_s: that any launch may take; it has twenty times what is expected of it as well.
-        """
+    def running(self) -> "Running | None":
+        """The launch that is on the device, or None."""
         with self._changed:
-            started, held = self._launched_at, self._held
-            if started is None or not held:
-                return None
-            expected_ms = self._launch_ms(held[0].stage, held[0].model, len(held))
-        took_s = time.monotonic() - started
-        return took_s if took_s > max(timeout_s, _PATIENCE * expected_ms / 1000) else None
+            return self._running
 
-    def replace(self, reason: str) -> None:
-        """Give up the thread in its launch, which hangs; a new one takes over.
+    def replace(self, running: "Running", reason: str) -> None:
+        """Give up the thread in a launch, which hangs; a new one takes over.
 
         Those it held get `WorkerFailed`. Whatever the old thread still comes to, nobody hears of.
+
+        Args:
+            running: the launch; if it has come back by now, nothing happens.
+            reason: for those who waited.
         """
-        with self._changed:
-            held, self._held, self._launched_at = self._held, (), None
+        with self._putting, self._changed:
+            if self._running is not running:
+                return
+            held, self._held, self._running = self._held, (), None
             self._quarantine.blame(job.identity for job in held if not job.reply.done())
             self.start()
             for job in held:
                 _fail(job, WorkerFailed(f"{reason}; try again"))
+
+    def learn(self, quarantine: Quarantine) -> None:
+        """Suspect whom another device's worker died of."""
+        with self._changed:
+            self._quarantine.take_over(quarantine)
 
     def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
         """Device milliseconds of rows by (stage, model), by the cost table."""
@@ -167,7 +186,7 @@ class Worker:
             self._report()
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_STOP_S)  # not for ever: it may hang in its launch
 
     def _main(self) -> None:
         try:
@@ -176,6 +195,8 @@ class Worker:
                 self._is_warm = True
             self._loop()
         except BaseException as error:  # the thread must not die with callers waiting
+            if isinstance(error, ConfigurationError):
+                self.misconfigured = error
             logger.exception("the device's worker died")
             with self._changed:
                 if self._is_mine():
@@ -183,7 +204,7 @@ class Worker:
 
     def _bury(self, is_lost: bool) -> None:
         """See to those whom the dead thread leaves behind."""
-        held, self._held, self._launched_at = self._held, (), None
+        held, self._held, self._running = self._held, (), None
         self._quarantine.blame(job.identity for job in held if not job.reply.done())
         # First the new thread: who is told to try again must find it.
         if is_lost:
@@ -214,7 +235,7 @@ class Worker:
             with self._changed:
                 if not self._is_mine():
                     return
-                self._held, self._launched_at = (), None
+                self._held, self._running = (), None
                 while not (batch := self._scheduler.take(time.monotonic())):
                     if self._is_stopping:
                         return
@@ -235,7 +256,8 @@ class Worker:
         with self._changed:
             if not self._is_mine():
                 return
-            self._launched_at = started
+            first, rows = batch[0], len(batch)
+            self._running = Running(self._launch_ms(first.stage, first.model, rows))
             self._note(batch)
         try:
             values = self._launch(batch)
@@ -255,7 +277,10 @@ class Worker:
         # Outside the except clause: in it the exception would keep the failed batch's tensors
         # alive, and after an out-of-memory the rows need that room.
         if len(batch) == 1:
-            _fail(batch[0], failure)
+            with self._changed:
+                if self._is_mine():
+                    _fail(batch[0], failure)
+                    self._note(())
             return
         # Any other failure is some row's own fault, which is found when each is tried alone.
         part = 1
@@ -290,15 +315,21 @@ class Worker:
         if isinstance(first, EncodeJob):
             return self._encode(backbone, [job for job in batch if isinstance(job, EncodeJob)])
         decodes = [job for job in batch if isinstance(job, DecodeJob)]
-        for job in decodes:
-            assert job.ref is None or self._cache.is_current(job.model, job.ref), "it is pinned"
-        rows, wanted = [job.row for job in decodes], [job.wanted for job in decodes]
-        return predict(backbone, rows, wanted, self._heads.get(first.model))
+        wanted, heads = [job.wanted for job in decodes], self._heads.get(first.model)
+        leases = [job.lease for job in decodes if job.lease is not None]
+        with self._cache.on_device(leases) as embeddings:
+            rows = [
+                replace(job.row, embedding=embeddings[job.lease]) if job.lease else job.row
+                for job in decodes
+            ]
+            return predict(backbone, rows, wanted, heads)
 
     def _encode(self, backbone: Backbone, batch: Sequence[EncodeJob]) -> list[ImageEmbedding]:
         embeddings = backbone.encode([job.image for job in batch])
-        for job, embedding in zip(batch, embeddings, strict=True):
-            self._cache.put((job.image_key, job.model), embedding)
+        with self._putting:
+            if self._is_mine():
+                for job, embedding in zip(batch, embeddings, strict=True):
+                    self._cache.put((job.image_key, job.model), embedding)
         return embeddings
 
     def _forget(self, reply: "Future[Any]") -> None:

@@ -21,8 +21,10 @@ def remove_small_regions(mask: NDArray[np.bool_], min_area: int) -> NDArray[np.b
     Returns:
         (H, W) bool; `mask` itself if there was nothing to do.
     """
+    if min_area <= 1:  # before anything looks at the pixels: most requests end here
+        return mask
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
-    if min_area <= 1 or width == 0:
+    if width == 0:
         return mask
     inside = mask[top : top + height, left : left + width]
     cleaned = np.zeros_like(mask)

@@ -1,6 +1,7 @@
 """What the engine may ask of a model: encode images, decode prompts, both batched."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +22,8 @@ class ImageEmbedding:
     """One image as a model sees it; depends on image and checkpoint only.
 
     Attributes:
-        image_embed: (C, S/16, S/16).
-        high_res_feats: (C/8, S/4, S/4) and (C/4, S/8, S/8).
+        image_embed: (C, S/16, S/16), float32 or bfloat16.
+        high_res_feats: (C/8, S/4, S/4) and (C/4, S/8, S/8), likewise.
     """
 
     image_embed: Tensor
@@ -96,6 +97,20 @@ class Backbone(Protocol):
     @property
     def dtype(self) -> str:
         """Precision of its arithmetic."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether launches of the sizes that were met while `compiling` are compiled."""
+
+    @property
+    def reference(self) -> "Backbone | None":
+        """What it must agree with: the same weights on the same device in eager float32.
+
+        None where it is just that itself.
+        """
+
+    def compiling(self) -> AbstractContextManager[None]:
+        """Within it, launches of sizes that are new are compiled first, if it compiles at all."""
 
     @property
     def input_size(self) -> int:

@@ -6,6 +6,7 @@ Its masks are discs round the first point, so an answer can be told from its nei
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +46,7 @@ class FakeBackbone:
         gate: launches wait for it; set at first. Clear it to hold the device still.
         launches: (stage, rows) of every launch that passed the gate.
         num_entered: launches that came to the gate.
+        reference: what it must agree with before it serves; nothing at first.
     """
 
     name: str = "fake-small"
@@ -61,6 +63,8 @@ class FakeBackbone:
     device: str = "fake"
     dtype: str = "float32"
     num_parameters: int = 0
+    is_compiled: bool = False
+    reference: "FakeBackbone | None" = None
 
     def __post_init__(self) -> None:
         """Open the gate."""
@@ -70,6 +74,10 @@ class FakeBackbone:
     def low_res_size(self) -> int:
         """A quarter of the input."""
         return self.input_size // 4
+
+    def compiling(self) -> AbstractContextManager[None]:
+        """There is nothing to compile."""
+        return nullcontext()
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
         """Keep each image's first red value."""

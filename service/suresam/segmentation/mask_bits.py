@@ -1,4 +1,4 @@
-"""Masks at the image's size, as bits: upsampled and cut where the logits are, copied once."""
+"""Masks at the image's size, as bits: upsampled and cut where the logits are."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from suresam.domain import ImageSize
 from suresam.segmentation.transforms import full_size_masks
 
 
-def pack_masks(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
+def pack_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:
     """Upsample logits, cut them at 0, and pack the pixels column by column.
 
     On a CPU OpenCV does it: on two cores it takes a tenth of the time of PyTorch's operators, which
@@ -23,10 +23,11 @@ def pack_masks(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
         size: of the image, pixels.
 
     Returns:
-        (M, ceil(H W / 8)) uint8 on the host; the first pixel is the highest bit of the first byte.
+        (M, ceil(H W / 8)) uint8 on the same device; the first pixel is the highest bit of the first
+        byte.
     """
     if low_res_logits.device.type == "cpu":
-        return _pack_on_host(low_res_logits, size)
+        return torch.from_numpy(_pack_on_host(low_res_logits, size))
     return pack_on_device(full_size_masks(low_res_logits, size))
 
 
@@ -42,8 +43,8 @@ def _pack_on_host(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
     )
 
 
-def pack_on_device(masks: Tensor) -> NDArray[np.uint8]:
-    """Pack masks where they are, and copy the bits to the host. Not yet run on a GPU.
+def pack_on_device(masks: Tensor) -> Tensor:
+    """Pack masks where they are, without waiting for the device. Not yet run on a GPU.
 
     Args:
         masks: (M, H, W) bool.
@@ -53,6 +54,5 @@ def pack_on_device(masks: Tensor) -> NDArray[np.uint8]:
     """
     columns = masks.transpose(1, 2).reshape(len(masks), -1)
     bits = pad(columns, (0, -columns.shape[1] % 8)).view(len(masks), -1, 8)
-    weights = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=masks.device)
-    packed: NDArray[np.uint8] = (bits * weights).sum(-1, dtype=torch.uint8).cpu().numpy()
-    return packed
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=masks.device)
+    return (bits.to(torch.uint8) << shifts).sum(-1, dtype=torch.uint8)

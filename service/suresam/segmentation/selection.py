@@ -46,9 +46,11 @@ def single_answers(backbone: Backbone, rows: Sequence[DecodeRow], decoded: Decod
         rows: B of them.
         decoded: of these rows.
     """
-    is_settled = [backbone.box.by_token_0 and row.has_box for row in rows]
-    settled = torch.tensor(is_settled, device=decoded.predicted_iou.device)
-    return single_mask_tokens(decoded.low_res_logits, decoded.predicted_iou, settled)
+    is_settled = torch.tensor([backbone.box.by_token_0 and row.has_box for row in rows])
+    device = decoded.predicted_iou.device
+    if device.type == "cuda":  # from pinned memory, or it would wait for the decoder
+        is_settled = is_settled.pin_memory().to(device, non_blocking=True)
+    return single_mask_tokens(decoded.low_res_logits, decoded.predicted_iou, is_settled)
 
 
 def single_mask_tokens(low_res_logits: Tensor, predicted_iou: Tensor, is_settled: Tensor) -> Tensor:

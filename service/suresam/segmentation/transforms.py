@@ -1,6 +1,7 @@
 """Pixels into the model and mask logits out of it, as upstream does, on the device."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from suresam.domain import ImageSize
+from suresam.segmentation.staging import Staging
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -19,30 +21,38 @@ LOGIT_BOUND = 32.0
 
 
 def normalise_images(
-    images: Sequence[NDArray[np.uint8]], input_size: int, device: torch.device
+    images: Sequence[NDArray[np.uint8]], input_size: int, staging: Staging
 ) -> Tensor:
     """Resize to a square and normalise. The aspect ratio is not kept, as upstream.
 
     Args:
         images: RGB uint8 (H, W, 3), each of its own size.
         input_size: side of the square in pixels.
-        device: where the arithmetic runs; uint8 crosses to it.
+        staging: to the device where the arithmetic runs; uint8 crosses to it.
 
     Returns:
         (B, 3, input_size, input_size) float32.
 
     Source: `SAM2Transforms` of the `sam2` package (bilinear, antialiased, then normalised).
     """
-    mean = torch.tensor(MEAN, device=device).view(3, 1, 1)
-    std = torch.tensor(STD, device=device).view(3, 1, 1)
-    batch = torch.empty(len(images), 3, input_size, input_size, device=device)
+    mean, std = _statistics(staging.device)
+    batch = torch.empty(len(images), 3, input_size, input_size, device=staging.device)
     for row, image in zip(batch, images, strict=True):
-        pixels = torch.from_numpy(image).to(device).permute(2, 0, 1).contiguous().float().div(255)
+        pixels = staging.put(image).permute(2, 0, 1).contiguous().float().div(255)
         resized = interpolate(
             pixels[None], (input_size, input_size), mode="bilinear", antialias=True
         )
         row.copy_(resized[0].sub(mean).div(std))
     return batch
+
+
+@lru_cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    # Once a device: making a tensor there of host values waits for all that the device has to do.
+    return (
+        torch.tensor(MEAN, device=device).view(3, 1, 1),
+        torch.tensor(STD, device=device).view(3, 1, 1),
+    )
 
 
 def full_size_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:

@@ -19,6 +19,7 @@ from suresam.evaluation.prompts import central_click, tight_box
 from suresam.evaluation.targets import Picture, TargetChoice, chosen_pictures
 from suresam.segmentation.architecture import Architecture, ImageModel
 from suresam.segmentation.box_convention import BoxConvention
+from suresam.segmentation.staging import Staging
 from suresam.segmentation.transforms import normalise_images
 from suresam.training.forward import encode
 from suresam.training.sheet import ANSWER, BEST, TRUTH, Tile, draw_sheet
@@ -182,7 +183,7 @@ def _ious(answer: Prediction, truth: Mask) -> list[float]:
 def _fine_features(model: ImageModel, image: NDArray[np.uint8], device: torch.device) -> Tensor:
     """The finest map of an image, normalised: (C, h, w)."""
     size = model.architecture.input_size
-    pixels = normalise_images([np.require(image, requirements=["C", "W"])], size, device)
+    pixels = normalise_images([np.require(image, requirements=["C", "W"])], size, Staging(device))
     return normalize(encode(model, pixels).fine[0].float(), dim=0)
 
 

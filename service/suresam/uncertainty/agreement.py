@@ -6,8 +6,6 @@ from torch import Tensor
 PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """Decoder tokens whose masks are compared."""
 
-_ONE, _OTHER = (list(tokens) for tokens in zip(*PAIRS, strict=True))
-
 
 def mask_agreement(low_res_logits: Tensor) -> Tensor:
     """Soft IoU of every two masks of an answer.
@@ -23,8 +21,9 @@ def mask_agreement(low_res_logits: Tensor) -> Tensor:
     that agree leave nothing to choose, and what several tokens see is seldom wrong.
     """
     probability = low_res_logits.float().sigmoid().flatten(-2)
-    total, masks = probability.sum(-1), probability.unbind(-2)
+    totals, masks = probability.sum(-1).unbind(-1), probability.unbind(-2)
+    # Pair by pair: indexing by a list would copy it to the device, and wait for that.
     shared = [torch.minimum(masks[one], masks[other]).sum(-1) for one, other in PAIRS]
     inside = torch.stack(shared, -1)
-    covered = total[..., _ONE] + total[..., _OTHER] - inside
+    covered = torch.stack([totals[one] + totals[other] for one, other in PAIRS], -1) - inside
     return (inside / covered.clamp(min=1e-6)).clamp(0, 1)

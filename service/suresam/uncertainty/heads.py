@@ -22,9 +22,6 @@ PARAMETERS = tuple(f"layers.{i}.{kind}" for i in range(3) for kind in ("weight",
 _BLOCK = 2048
 """Rows that are scored at a time; a server has fewer, an evaluation may have a million."""
 
-_BEFORE = (0, 0, 1, 2)
-"""For each decoder token that makes a mask, the one before it; token 0 stands for itself."""
-
 
 class UsamHeads:
     """A set of heads on one device, float32 whatever the decoder computes in.
@@ -68,7 +65,8 @@ class UsamHeads:
             (-0.5, 0.5). Tokens that are not finite give NaN.
         """
         if self.info.pairing == "one_before":
-            mask_tokens = mask_tokens[:, _BEFORE[: mask_tokens.shape[1]]]
+            # For each token the one before it; token 0 stands for itself.
+            mask_tokens = torch.cat([mask_tokens[:, :1], mask_tokens[:, :-1]], 1)
         blocks = zip(torch.split(iou_token, _BLOCK), torch.split(mask_tokens, _BLOCK), strict=True)
         return torch.cat([self._score_block(*block) for block in blocks])
 

@@ -58,11 +58,21 @@ def test_a_click_does_not_wait_for_all_uploads_but_an_upload_does(make):
     backlog = Backlog(work_ms, encode_share=0.5)
     backlog.add({("encode", "m"): 10, ("decode", "m"): 3})
     assert backlog.wait_ms(CLICK) == 3 * 10 / 0.5 + 100
-    assert backlog.wait_ms({**CLICK, **UPLOAD}) == 1030
+    assert backlog.wait_ms({**CLICK, **UPLOAD}) == 10 * 100 / 0.5
     backlog.remove({("encode", "m"): 10})
     assert backlog.wait_ms(CLICK) == 30
     backlog.remove({("decode", "m"): 3})
     assert backlog.wait_ms({**CLICK, **UPLOAD}) == 0
+
+
+def test_an_upload_behind_others_waits_until_their_share_of_the_device_is_enough_for_them():
+    backlog = Backlog(work_ms, encode_share=0.25)
+    backlog.add({("encode", "m"): 3})
+    assert backlog.wait_ms(UPLOAD) == 300  # nobody passes them
+    backlog.add({("decode", "m"): 1})
+    assert backlog.wait_ms(UPLOAD) == 300 / 0.25  # more clicks will come as these go
+    backlog.add({("decode", "m"): 99})
+    assert backlog.wait_ms(UPLOAD) == 1300  # here they are
 
 
 def test_a_click_waits_no_longer_than_for_everything():

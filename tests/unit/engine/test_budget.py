@@ -1,6 +1,6 @@
 import pytest
 
-from suresam.engine.budget import default_cache_bytes, free_host_bytes
+from suresam.engine.budget import default_cache_bytes, default_host_cache_bytes, free_host_bytes
 
 GIB = 2**30
 
@@ -42,3 +42,10 @@ def test_the_default_on_a_cpu_is_a_quarter_of_what_is_free_and_at_most_two_gib(m
     for free, wanted in ((3 * GIB, 0.75 * GIB), (64 * GIB, 2 * GIB), (0, 0)):
         monkeypatch.setattr("suresam.engine.budget.free_host_bytes", lambda free=free: free)
         assert default_cache_bytes("cpu") == wanted
+
+
+def test_behind_a_gpu_stands_a_quarter_of_what_is_free_and_at_most_eight_gib(monkeypatch):
+    for free, wanted in ((3 * GIB, 0.75 * GIB), (64 * GIB, 8 * GIB), (0, 0)):
+        monkeypatch.setattr("suresam.engine.budget.free_host_bytes", lambda free=free: free)
+        assert default_host_cache_bytes("cuda:0") == wanted
+        assert default_host_cache_bytes("cpu") == default_host_cache_bytes("fake") == 0

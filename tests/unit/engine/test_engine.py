@@ -76,7 +76,9 @@ async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn
     await turn(lambda: load.calls)
     backbone.gate.set()
     done = await asyncio.gather(*waiters)
-    assert len({id(d) for d in done}) == 1
+    assert len({(d.launch_ms, d.queue_ms) for d in done}) == 1
+    # Who caused it pays, and the others do not: the receipts add up to what was spent.
+    assert [d.spent_ms for d in done] == [done[0].launch_ms, 0, 0, 0, 0]
     assert load.calls == 1
     assert backbone.launches == [("encode", 1)]
     assert engine._encodes == {}
@@ -109,7 +111,9 @@ async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbo
     leaving.cancel()
     await turn(leaving.done)
     backbone.gate.set()
-    assert (await staying).rows == 1
+    done = await staying
+    assert done.rows == 1
+    assert done.spent_ms == done.launch_ms > 0  # somebody has to pay
     assert leaving.cancelled()
     await front
     assert backbone.launches == [("encode", 1), ("encode", 1)]
@@ -153,7 +157,7 @@ async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_mak
     backbone.gate.clear()
     encoding = asyncio.create_task(engine.embed(image("k"), CALLER))
     await turn(lambda: engine._worker._held)
-    assert engine.rows("k", 3) == decodes
+    assert engine.rows("k", 3) == {**decodes, ("encode", "fake-small"): 0}
     backbone.gate.set()
     await encoding
     assert engine.rows("k", 3) == decodes
@@ -205,6 +209,29 @@ async def test_an_image_that_was_driven_out_is_encoded_again(
         )
         assert red_of(answered) == red
     assert backbone.launches.count(("encode", 1)) == 3
+
+
+async def test_an_image_that_the_host_has_is_no_encode(
+    start_worker, backbone, clock, telemetry, pool, count
+):
+    cache = EmbeddingCache(CacheLimits(embedding_bytes=12, host_bytes=24), clock, telemetry)
+    engine = Engine(backbone, cache, start_worker(backbone, cache=cache), pool, telemetry)
+    for red in (5, 6):
+        await engine.embed(image(f"image-{red}", Loader(PIXELS - 5 + red)), CALLER)
+    assert engine.is_cached("image-5")
+    assert engine.rows("image-5", 3) == {("decode", "fake-small"): 3}
+    load = Loader()
+    # Made ready for clicks once more, which costs nothing, and then clicked on by three at once.
+    assert (await engine.embed(image("image-5", load), CALLER)).spent_ms == 0
+    answers = await asyncio.gather(
+        *(engine.answer(CLICK, image("image-5", load), Wanted(SIZE), CALLER) for _ in range(3))
+    )
+    assert list(map(red_of, answers)) == [5, 5, 5]
+    assert load.calls == 0
+    assert backbone.launches.count(("encode", 1)) == 2
+    assert count("cache_requests_total", result="hit", tier="host", model="fake-small") >= 1
+    assert count("cache_requests_total", result="miss", tier="host", model="fake-small") == 2
+    assert cache.num_pins == 0
 
 
 class ThrashingCache(EmbeddingCache):

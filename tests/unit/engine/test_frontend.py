@@ -324,3 +324,18 @@ async def test_a_large_image_and_its_large_masks_arrive_unharmed(make):
     assert mask.shape == (600, 800)
     assert 0 < mask.sum() < mask.size
     assert reply.predictions[0].low_res_logits.dtype == np.float16
+
+
+async def test_an_upload_does_not_suffer_from_a_click_that_came_without_the_file(make):
+    """Both need the same embedding, which is gone, and only one brings the file."""
+    engine = await make(cache=CacheLimits(embedding_bytes=EMBEDDING_BYTES))
+    await engine.create_session(replace(CREATE, images=(photo(1),)))
+    for _ in range(10):
+        await engine.segment(replace(CALL, image=photo(2)))  # drives the session's embedding out
+        replies = await asyncio.gather(
+            engine.segment(replace(ON_SESSION, prompts=(named("a"),))),
+            engine.segment(replace(CALL, image=photo(1))),
+            engine.segment(ON_SESSION),
+        )
+        for reply in replies:
+            assert reply.predictions[0].predicted_iou[0] == pytest.approx(0.401)

@@ -1,8 +1,10 @@
 """A device in another process: what becomes of its callers when that process fails."""
 
 import asyncio
+import gc
 import os
 import signal
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,7 +85,7 @@ async def standing(engine, backbone, call=CALL):
 
 async def again(engine, call):
     """What a client that is told to try again gets in the end."""
-    for _ in range(100):
+    for _ in range(600):
         try:
             return await engine.segment(call)
         except (NotReady, WorkerFailed):
@@ -204,21 +206,60 @@ async def test_another_engine_answers_for_one_that_died(start):
     assert isinstance((await engine.segment(ON_SESSION)).predictions[0], Prediction)
 
 
-async def test_nothing_is_left_of_an_engine(start, backbone):
+async def test_an_input_that_killed_one_engine_comes_alone_to_the_next(start, caplog):
+    fakes = [CrashingFake("fake-small") for _ in range(2)]
+    engine = await start(*(partial(members_of, [fake]) for fake in fakes))
+    crash = replace(CALL, image=photo(CRASH))
+    for deaths in (1, 2):
+        with pytest.raises(WorkerFailed):
+            await engine.segment(crash)
+        await until(lambda deaths=deaths: caplog.text.count("starting another") == deaths)
+    assert (await again(engine, crash)).predictions[0].code == Quarantined.code
+    for device in engine._devices:
+        await until(device.is_ready)
+
+
+async def test_an_engine_that_cannot_be_forked_is_tried_again(engine, monkeypatch):
+    def fail():
+        monkeypatch.undo()
+        raise OSError("no descriptor left")
+
+    monkeypatch.setattr("suresam.engine.process.child.socket_pair", fail)
+    os.kill(pid(engine), signal.SIGKILL)
+    assert isinstance((await again(engine, CALL)).predictions[0], Prediction)
+
+
+async def test_closing_while_the_first_engine_starts_leaves_nothing(start, backbone):
+    for turns in range(6):
+        engine = await start(partial(members_of, [backbone]), wait=False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await engine.close(0)
+        assert engine._devices[0].pid is None
+
+
+async def test_nothing_is_left_of_engines(backbone, pool, telemetry):
+    limits = EngineLimits(ImageLimits(), CacheLimits(), BatchLimits())
+
     def held():
+        gc.collect()
         names = [Path(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
-        return sorted(os.readlink(n).split(":")[0] for n in names if n.is_symlink())
+        return Counter(os.readlink(name) for name in names if name.is_symlink())
 
     async def live():
-        engine = await start(partial(members_of, [backbone]))
+        device = ProcessDevice(partial(members_of, [backbone]), limits)
+        engine = Frontend([device], limits, pool, telemetry)
+        engine.start()
+        await engine.wait_ready()
         await engine.segment(CALL)
-        child = pid(engine)
+        child = device.pid
         await engine.close(0)
         return child
 
-    await live()  # whose start brought the server process that forks
+    for _ in range(2):  # the first bring the server process that forks, and memory that is reused
+        await live()
     fds, shared = held(), sorted(os.listdir("/dev/shm"))
     child = await live()
-    assert held() == fds
+    assert not held() - fds
     assert sorted(os.listdir("/dev/shm")) == shared
     assert str(child) not in os.listdir("/proc")

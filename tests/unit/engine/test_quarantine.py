@@ -46,3 +46,19 @@ def test_the_memory_of_deaths_is_bounded():
     assert not quarantine.is_suspect(0)
     assert quarantine.is_suspect(2999)
     assert len(quarantine._is_guilty) == 1024
+
+
+def test_what_another_knows_is_added_to_what_is_known():
+    one, other = Quarantine(), Quarantine()
+    one.blame(["a", "b"])
+    for _ in range(2):
+        other.blame(["c"])
+    one.take_over(other)
+    assert one.is_suspect("a")
+    assert one.is_guilty("c")
+    other.take_over(one)
+    assert other.is_suspect("b")
+    assert not other.is_guilty("b")
+    one.blame(["a"])
+    one.take_over(other)
+    assert one.is_guilty("a")

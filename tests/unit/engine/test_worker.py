@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from suresam.domain import Prediction
+from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.scheduler import BatchLimits
@@ -133,7 +134,7 @@ def test_a_row_whose_slot_holds_another_image_by_now_is_never_decoded(
         pass
     cache.put(("b", "fake-small"), embedding)
     job = decode_job()
-    job.ref = lease.ref
+    job.lease = lease
     worker.submit(job)
     assert isinstance(job.reply.exception(WAIT_S), InferenceError)
 
@@ -455,10 +456,10 @@ def test_a_launch_that_hangs_loses_its_thread_and_the_next_is_answered(
     stuck, other = decode_job(), decode_job(red=2)
     worker.submit(stuck)
     wait_for(lambda: backbone.num_entered and stuck.reply.running())
-    assert worker.overdue_s(timeout_s=3600) is None
-    wait_for(lambda: worker.overdue_s(timeout_s=0))
+    running = worker.running()
     hung = worker._thread
-    worker.replace("it hangs")
+    worker.replace(running, "it hangs")
+    assert worker._thread is not hung
     assert isinstance(stuck.reply.exception(WAIT_S), WorkerFailed)
     backbone.gate.set()
     worker.submit(other)
@@ -473,8 +474,8 @@ def test_what_a_hanging_launch_held_is_tried_alone(backbone, start_worker, decod
     backbone.gate.clear()
     stuck = decode_job()
     worker.submit(stuck)
-    wait_for(lambda: worker.overdue_s(timeout_s=0))
-    worker.replace("it hangs")
+    wait_for(worker.running)
+    worker.replace(worker.running(), "it hangs")
     again, other = decode_job(), decode_job(red=2)
     worker.submit(again)
     worker.submit(other)
@@ -496,3 +497,57 @@ def test_a_lost_device_fails_all_who_wait_and_whoever_comes(backbone, start_work
     late = decode_job()
     worker.submit(late)
     assert isinstance(late.reply.exception(WAIT_S), WorkerFailed)
+
+
+def test_a_launch_that_came_back_in_time_keeps_its_thread(backbone, start_worker, decode_job):
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    slow = decode_job()
+    worker.submit(slow)
+    wait_for(worker.running)
+    running, thread = worker.running(), worker._thread
+    backbone.gate.set()
+    slow.reply.result(WAIT_S)
+    wait_for(lambda: worker.running() is None)
+    worker.replace(running, "it seemed to hang")
+    assert worker._thread is thread
+
+
+def test_a_thread_that_was_replaced_keeps_no_embedding(backbone, start_worker, encode_job, cache):
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    stuck = encode_job()
+    worker.submit(stuck)
+    wait_for(worker.running)
+    hung = worker._thread
+    worker.replace(worker.running(), "it hangs")
+    backbone.gate.set()
+    hung.join(WAIT_S)
+    assert (stuck.image_key, stuck.model) not in cache
+
+
+def test_stopping_does_not_wait_for_ever_for_a_launch_that_hangs(
+    backbone, start_worker, decode_job, monkeypatch
+):
+    monkeypatch.setattr("suresam.engine.worker._STOP_S", 0.05)
+    worker = start_worker(backbone)
+    backbone.gate.clear()
+    worker.submit(decode_job())
+    wait_for(worker.running)
+    worker.stop()
+    assert worker.is_alive()
+
+
+def test_what_failed_alone_is_no_suspect_of_a_later_death(telemetry, cache, backbone, decode_job):
+    memory = bytearray(BLACK_BOX_BYTES)
+    box = BlackBox(memory)
+    worker = Worker(
+        {backbone.name: backbone}, {}, BatchLimits(), CostTable(), cache, telemetry, None, box
+    )
+    worker.start()
+    failing = decode_job(red=backbone.poison)
+    worker.submit(failing)
+    assert isinstance(failing.reply.exception(WAIT_S), InferenceError)
+    wait_for(lambda: worker.running() is None)
+    worker.stop()
+    assert not box.read().is_suspect(failing.identity)

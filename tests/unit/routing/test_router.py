@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,7 +128,9 @@ async def test_what_was_not_asked_for_is_null(route):
 
 async def test_a_failed_prompt_is_a_result_of_its_own(route):
     error = ResultError("out_of_memory", "full")
-    response = await route(TinyEngine(prediction(), error)).segment(request(CLICK, CLICK))
+    response = await route(TinyEngine(prediction(), error)).segment(
+        request(CLICK, replace(CLICK, prompt_id="b"))
+    )
     good, bad = response.results
     assert (len(good.masks), good.error) == (3, None)
     assert (bad.masks, bad.best, bad.error) == ((), None, error)

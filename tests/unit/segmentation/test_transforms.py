@@ -3,13 +3,14 @@ import pytest
 import torch
 
 from suresam.domain import ImageSize
+from suresam.segmentation.staging import Staging
 from suresam.segmentation.transforms import (
     full_size_masks,
     normalise_images,
     resize_mask_input,
 )
 
-CPU = torch.device("cpu")
+CPU = Staging(torch.device("cpu"))
 
 
 def test_a_constant_image_is_normalised_channel_by_channel():

@@ -3,6 +3,7 @@
 import array
 import asyncio
 import contextlib
+import logging
 import mmap
 import os
 import pickle
@@ -10,6 +11,8 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 _INLINE_BYTES = 32 * 1024
 """Larger messages travel in shared memory, smaller ones in the packet itself."""
@@ -54,6 +57,7 @@ class Channel:
         """
         if not self._is_open:
             return
+        # May raise, and has then sent nothing: no descriptor or memory left, or no such message.
         data = pickle.dumps(message, protocol=5)
         if len(data) <= _INLINE_BYTES:
             self._waiting.append((_INLINE + data, None))
@@ -112,6 +116,10 @@ class Channel:
             return
         # Both ends are ours, and nobody else has the socket.
         is_inline = packet[:1] == _INLINE
+        if not is_inline and not fds:  # this process has no descriptor left to take it
+            logger.error("a message was lost for want of a file descriptor")
+            self._end()
+            return
         self._receive(pickle.loads(packet[1:]) if is_inline else _from_shared(fds[0]))  # noqa: S301
 
     def _end(self) -> None:

@@ -1,12 +1,13 @@
 """One child process, from its start to its end, and the calls that wait for it."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
-import time
+import os
+import signal
 from dataclasses import replace
-from multiprocessing.context import ForkServerContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Metric
 
@@ -17,10 +18,16 @@ from suresam.engine.process.channel import Channel, socket_pair
 from suresam.engine.process.messages import Answer, Ask, Cancel, State
 from suresam.errors import WorkerFailed
 
+if TYPE_CHECKING:  # not on Windows
+    from multiprocessing.context import ForkServerContext
+
 logger = logging.getLogger(__name__)
 
 _STOP_S = 5.0
 """For a child to end after its channel was closed."""
+
+_FORK_SERVER_GONE = 255
+"""What multiprocessing makes of the exit code when nobody is left who would know it."""
 
 
 class Child:
@@ -34,11 +41,12 @@ class Child:
         metrics: as last asked for.
     """
 
-    def __init__(self, context: ForkServerContext) -> None:
+    def __init__(self, context: "ForkServerContext") -> None:
         self._context = context
         self.state = State(is_ready=False, backlog_ms=0.0)
         self.metrics: tuple[Metric, ...] = ()
-        self._heard_at = time.monotonic()
+        self._num_heard = 0
+        self._starting: asyncio.Future[None] | None = None
         self._numbers = itertools.count()
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._gone = asyncio.Event()
@@ -55,6 +63,9 @@ class Child:
             memory: of the black box.
             build: loads the models, there.
             limits: of the device.
+
+        Raises:
+            OSError, EOFError: it cannot be.
         """
         ours, its = socket_pair()
         self._channel = Channel(ours, self._receive, self._lost)
@@ -62,8 +73,13 @@ class Child:
             target=host.run, args=(its, memory, build, limits), name="engine", daemon=True
         )
         # The first start waits for a server process that imports torch.
-        await asyncio.get_running_loop().run_in_executor(None, self._process.start)
-        its.close()
+        loop = asyncio.get_running_loop()
+        self._starting = loop.run_in_executor(None, self._process.start)
+        try:
+            # Not to be called off: the process would be there, and nobody would know of it.
+            await asyncio.shield(self._starting)
+        finally:
+            self._starting.add_done_callback(lambda _: its.close())
 
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method over there.
@@ -76,8 +92,8 @@ class Child:
             raise _failure()
         number = next(self._numbers)
         reply = self._calls[number] = asyncio.get_running_loop().create_future()
-        self._channel.send(Ask(number, method, arguments))
         try:
+            self._channel.send(Ask(number, method, arguments))
             return await reply
         except asyncio.CancelledError:
             self._channel.send(Cancel(number))
@@ -86,38 +102,54 @@ class Child:
             self._calls.pop(number, None)
 
     async def wait_gone(self, silence_s: float) -> None:
-        """Return when the process ended, or gave no sign of life for so many seconds."""
+        """Return when the process ended; one that is silent for so many seconds is killed.
+
+        Until its first sign it has any time: it may have to import torch.
+        """
+        silent_s = 0.0
         while not self._gone.is_set():
-            silent_s = time.monotonic() - self._heard_at
+            heard = self._num_heard
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), host.SIGN_OF_LIFE_S)
+            # In turns and not by the clock, which goes on while all of us are frozen.
+            is_silent = heard == self._num_heard > 0
+            silent_s = silent_s + host.SIGN_OF_LIFE_S if is_silent else 0.0
             if silent_s > silence_s + host.SIGN_OF_LIFE_S:
-                logger.error("the engine process has been silent for %.1f s", silent_s)
-                self._process.kill()
+                logger.error("the engine process has been silent for %.0f s", silent_s)
+                self._kill()
                 return
-            left_s = silence_s + host.SIGN_OF_LIFE_S - silent_s
-            try:
-                await asyncio.wait_for(self._gone.wait(), left_s + 0.01)
-            except (asyncio.TimeoutError, TimeoutError):
-                continue
 
     async def stop(self) -> int | None:
         """End it, by force if it does not go by itself.
 
         Returns:
-            Its exit code.
+            Its exit code; None if it never started.
         """
         self._lost()
+        if self._starting is None:
+            return None
+        await asyncio.wait({self._starting})
         self._channel.close()
+        if self._starting.exception() is not None:
+            return None
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._process.join, _STOP_S)
-        if self._process.is_alive():
-            self._process.kill()
-            await loop.run_in_executor(None, self._process.join)
         code = self._process.exitcode
+        if code in (None, _FORK_SERVER_GONE):
+            self._kill()
+            await loop.run_in_executor(None, self._process.join)
+            code = self._process.exitcode
         self._process.close()
         return code
 
+    def _kill(self) -> None:
+        # Not `Process.kill`, which does nothing once the server process that forked it is gone.
+        if self._process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
     def _receive(self, message: Answer | State) -> None:
-        self._heard_at = time.monotonic()
+        self._num_heard += 1
         if isinstance(message, State):
             self.state = message
             return

@@ -1,6 +1,7 @@
 """The servers' side: a `Device` whose work is done in a child process."""
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import time
@@ -11,12 +12,13 @@ from typing import Any, cast
 from prometheus_client import Metric
 
 from suresam.domain import ModelInfo
-from suresam.engine.black_box import BLACK_BOX_BYTES
+from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.device import DeviceImage, FileWanted
 from suresam.engine.limits import EngineLimits
 from suresam.engine.process import host
 from suresam.engine.process.child import Child
+from suresam.engine.quarantine import Quarantine
 from suresam.errors import ConfigurationError, NotReady, ServiceError, WorkerFailed
 from suresam.telemetry import add_up, only_counts
 
@@ -28,8 +30,11 @@ _METRICS_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 """Between two starts of a child that does not live."""
 
-_HEALTHY_S = 60.0
-"""A child that lived so long is started again at once."""
+_START_S = 1800.0
+"""For loading, compiling and warming up."""
+
+_MOST_FAILURES = 8
+"""Children one after the other that did not become ready, after which the device counts as lost."""
 
 
 class ProcessDevice:
@@ -41,6 +46,9 @@ class ProcessDevice:
     Args:
         build: loads the models, in the child.
         limits: of the device.
+
+    Attributes:
+        peers: devices to which the same inputs may come.
     """
 
     def __init__(self, build: host.Build, limits: EngineLimits) -> None:
@@ -53,6 +61,9 @@ class ProcessDevice:
         self._keeping: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._was_ready = False
+        self._is_closing = False
+        self._lost = asyncio.Event()
+        self.peers: Sequence[ProcessDevice] = ()
         self._ended_counts: tuple[Metric, ...] = ()
 
     @property
@@ -80,11 +91,12 @@ class ProcessDevice:
             await asyncio.sleep(0.01)
 
     async def wait_lost(self) -> None:
-        """Never return: a lost device is the child's end, and there will be another."""
-        await asyncio.get_running_loop().create_future()
+        """Return when one child after the other did not become ready."""
+        await self._lost.wait()
 
     async def close(self) -> None:
         """Stop the child."""
+        self._is_closing = True
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait({self._keeping})
@@ -116,6 +128,10 @@ class ProcessDevice:
         """See to it that images are embedded."""
         await self._ask("embed", tenant, model, tuple(images), remaining_ms)
 
+    async def learn(self, quarantine: Quarantine) -> None:
+        """Suspect whom another device's worker died of."""
+        await self._ask("learn", quarantine)
+
     async def models(self) -> tuple[ModelInfo, ...]:
         """The members, cheapest first, with their measured cost."""
         return cast(tuple[ModelInfo, ...], await self._ask("models"))
@@ -123,48 +139,79 @@ class ProcessDevice:
     async def metrics(self) -> tuple[Metric, ...]:
         """What the child and those before it counted."""
         child = self._child
-        if child is not None and child.state.is_ready:
+        if child is None:
+            return self._ended_counts
+        if child.state.is_ready:
             try:
                 child.metrics = await asyncio.wait_for(child.ask("metrics"), _METRICS_S)
             except (ServiceError, asyncio.TimeoutError):
                 logger.warning("the engine process did not tell its metrics in time")
-            return add_up([*self._ended_counts, *child.metrics])
-        return self._ended_counts
+        return add_up([*self._ended_counts, *child.metrics])
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
-        if self._child is None:
+        if not self.is_ready() or self._child is None:
             raise NotReady("the engine process is being started; try again")
         return await self._child.ask(method, *arguments)
 
     async def _keep(self) -> None:
         """Start a child, and when it ended another."""
-        num_short_lives = 0
-        while self._failure is None:
-            started = time.monotonic()
+        num_failures = 0
+        while not self._is_closing and self._failure is None:
             child = self._child = Child(self._context)
-            await child.start(self._memory, self._build, self._limits)
-            has_been_ready = await self._is_ready_in_the_end(child)
-            if has_been_ready:
-                await child.wait_gone(self._limits.launch_timeout_s)
+            was_ready = False
+            try:
+                was_ready = await self._live(child)
+            except Exception as error:  # whatever it is, there must be another child
+                logger.exception("the engine process could not be started")
+                self._fail(NotReady(f"the engine process could not be started: {error!r}"))
+            await self._tell_peers()
             code = await child.stop()
             self._child = None
             self._ended_counts = add_up([*self._ended_counts, *only_counts(child.metrics)])
-            if self._failure is not None:
+            if self._is_closing or self._failure is not None:
                 return
             logger.error("the engine process ended (exit code %s); starting another", code)
-            is_healthy = time.monotonic() - started > _HEALTHY_S
-            num_short_lives = 0 if is_healthy else num_short_lives + 1
-            if num_short_lives > 1:
-                await asyncio.sleep(min(2.0 ** (num_short_lives - 2), _LONGEST_PAUSE_S))
+            num_failures = 0 if was_ready else num_failures + 1
+            if num_failures == _MOST_FAILURES:
+                self._lost.set()
+            if num_failures:
+                await asyncio.sleep(min(2.0 ** (num_failures - 1), _LONGEST_PAUSE_S))
 
-    async def _is_ready_in_the_end(self, child: Child) -> bool:
+    async def _live(self, child: Child) -> bool:
+        """A child's life, from its start to its end or silence; whether it was ever ready."""
+        await child.start(self._memory, self._build, self._limits)
+        gone = asyncio.ensure_future(child.wait_gone(self._limits.launch_timeout_s))
+        ready = asyncio.ensure_future(child.ask("wait_ready"))
         try:
-            await child.ask("wait_ready")
-        except (ServiceError, ConfigurationError) as error:
-            logger.error("the engine process did not become ready: %s", error)
-            if not self._was_ready:  # nobody is served yet: whoever starts us is told
-                is_death = isinstance(error, WorkerFailed)
-                self._failure = NotReady("the engine process died early") if is_death else error
-            return False
-        self._was_ready = True
-        return True
+            await asyncio.wait((gone, ready), timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                self._fail(NotReady("the engine process did not become ready"))
+                return False
+            try:
+                await ready
+            except WorkerFailed:
+                self._fail(NotReady("the engine process died early; the log may say why"))
+                return False
+            except (ServiceError, ConfigurationError) as error:
+                logger.error("the engine process did not become ready: %s", error)
+                self._fail(error)
+                return False
+            self._was_ready = True
+            await gone
+            return True
+        finally:
+            gone.cancel()
+            ready.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        """Tell whoever starts us; once somebody is served it is tried again instead."""
+        if not self._was_ready:
+            self._failure = error
+
+    async def _tell_peers(self) -> None:
+        """Let other devices be wary of what this one died of, which may come to them next."""
+        suspects = BlackBox(self._memory).read()
+        for peer in self.peers:
+            if peer is not self and peer.is_ready():
+                with contextlib.suppress(ServiceError):
+                    await peer.learn(suspects)

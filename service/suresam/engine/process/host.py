@@ -1,7 +1,6 @@
 """The child's side: a `LocalDevice`, asked through a channel."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from suresam.engine.limits import EngineLimits
 from suresam.engine.local import LocalDevice, Member
 from suresam.engine.process.channel import Channel
 from suresam.engine.process.messages import Answer, Ask, Cancel, State
-from suresam.errors import ConfigurationError, InferenceError, ServiceError
+from suresam.errors import ConfigurationError, InferenceError, NotReady, ServiceError
 from suresam.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -26,6 +25,8 @@ EXIT_LOST = 70
 """Exit code of a process whose device is lost or hangs."""
 
 SIGN_OF_LIFE_S = 1.0
+"""Between two states that are told unasked."""
+
 _LOOK_EVERY_S = 0.02
 
 Build = Callable[[], Sequence[Member]]
@@ -33,7 +34,7 @@ Build = Callable[[], Sequence[Member]]
 
 
 def run(end: socket.socket, memory: Memory, build: Build, limits: EngineLimits) -> None:
-    """Serve one device until the other end closes the socket.
+    """Serve one device until the other end closes the socket. Does not return.
 
     Args:
         end: of the channel.
@@ -45,29 +46,36 @@ def run(end: socket.socket, memory: Memory, build: Build, limits: EngineLimits) 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     asyncio.run(_serve(end, BlackBox(memory), build, limits))
-    # Whatever still runs has nobody left to tell.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
 
 
 async def _serve(
     end: socket.socket, black_box: BlackBox, build: Build, limits: EngineLimits
 ) -> None:
     host = _Host(end)
+    loading = asyncio.ensure_future(_load(host, black_box, build, limits))
+    await host.ended
+    loading.cancel()
+    # At once: whatever still loads, computes or hangs has nobody left to tell.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+async def _load(host: "_Host", black_box: BlackBox, build: Build, limits: EngineLimits) -> None:
+    loop = asyncio.get_running_loop()
     try:
-        members = await asyncio.get_running_loop().run_in_executor(None, build)
-    except ConfigurationError as error:
-        host.refuse_all(error)
-        await host.ended
-        return
-    with ThreadPoolExecutor(limits.cpu_threads, thread_name_prefix="cpu") as pool:
+        members = await loop.run_in_executor(None, build)
         telemetry = Telemetry()
+        pool = ThreadPoolExecutor(limits.cpu_threads, "uploads")
         device = LocalDevice(members, limits, pool, telemetry, black_box=black_box, leave=_leave)
         device.start()
-        await host.serve(device, telemetry)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(device.close(), 1.0)
+    except ConfigurationError as error:
+        host.refuse_all(error)
+    except Exception:  # nobody else would hear of it
+        logger.exception("the engine could not be put together")
+        host.refuse_all(NotReady("the engine process could not load its models; see the log"))
+    else:
+        host.serve(device, telemetry)
 
 
 def _leave(reason: str) -> None:
@@ -85,29 +93,36 @@ class _Host:
         self._early: list[Ask] | None = []
         self._failure: Exception | None = None
         self._device: LocalDevice | None = None
-        self._telemetry = Telemetry()
+        self._telemetry: Telemetry | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._living = asyncio.ensure_future(self._live())
 
     def refuse_all(self, failure: Exception) -> None:
         """Answer whatever is asked with an error."""
         self._failure = failure
         self._take_early()
 
-    async def serve(self, device: LocalDevice, telemetry: Telemetry) -> None:
-        """Answer calls until the other end is gone."""
+    def serve(self, device: LocalDevice, telemetry: Telemetry) -> None:
+        """Answer calls from now on."""
         self._device, self._telemetry = device, telemetry
         self._take_early()
-        told = State(False, 0.0)
+
+    async def _live(self) -> None:
+        """Give signs of life until the end, which say how the device is."""
+        told, next_s = None, 0.0
         loop = asyncio.get_running_loop()
-        next_s = 0.0
         while not self.ended.done():
-            state = State(device.is_ready(), device.backlog_ms())
-            if state.is_ready != told.is_ready or loop.time() >= next_s:
+            state = self._state()
+            if state.is_ready != (told and told.is_ready) or loop.time() >= next_s:
                 self._channel.send(state)
                 told, next_s = state, loop.time() + SIGN_OF_LIFE_S
             await asyncio.wait({self.ended}, timeout=_LOOK_EVERY_S)
-        for task in self._tasks.values():
-            task.cancel()
+
+    def _state(self) -> State:
+        device = self._device
+        return (
+            State(False, 0.0) if device is None else State(device.is_ready(), device.backlog_ms())
+        )
 
     def _take_early(self) -> None:
         early, self._early = self._early or [], None
@@ -126,25 +141,30 @@ class _Host:
             self._begin(message)
 
     def _begin(self, ask: Ask) -> None:
-        self._tasks[ask.number] = asyncio.ensure_future(self._answer(ask))
+        task = self._tasks[ask.number] = asyncio.ensure_future(self._answer(ask))
+        task.add_done_callback(lambda _: self._tasks.pop(ask.number))
 
     async def _answer(self, ask: Ask) -> None:
         value, error = None, self._failure
         try:
             if error is None:
                 value = await self._call(ask)
-        except (ServiceError, FileWanted) as raised:
+        except (ServiceError, ConfigurationError, FileWanted) as raised:
             error = raised
         except Exception:  # the process's edge: nothing may pass it
             logger.exception("the call %s failed", ask.method)
             error = InferenceError("the engine failed")
-        finally:
-            del self._tasks[ask.number]
-        backlog_ms = 0.0 if self._device is None else self._device.backlog_ms()
-        self._channel.send(Answer(ask.number, value, error, backlog_ms))
+        backlog_ms = self._state().backlog_ms
+        try:
+            self._channel.send(Answer(ask.number, value, error, backlog_ms))
+        except Exception:  # the caller must not wait for ever
+            logger.exception("the answer of %s could not be sent", ask.method)
+            error = InferenceError("the engine's answer could not be sent")
+            self._channel.send(Answer(ask.number, None, error, backlog_ms))
 
     async def _call(self, ask: Ask) -> Any:
         if ask.method == "metrics":
+            assert self._telemetry is not None, "it came with the device"
             return tuple(self._telemetry.registry.collect())
         return await getattr(self._device, ask.method)(*ask.arguments)
 

@@ -55,7 +55,7 @@ def next_click_ious(
         for k, i in enumerate(group):
             logits, predicted, token = decoded.low_res_logits[k], predicted_iou[k], int(tokens[k])
             masks = full_size_masks(logits, size).cpu().numpy()
-            advised = click_after(backbone, rows[k], logits, predicted, token, size)
+            advised = click_after(backbone, rows[k], logits.cpu().numpy(), predicted, token, size)
             union = np.asarray(masks[list(CANDIDATE_TOKENS)].any(0))
             *centre, _ = correction(np.ascontiguousarray(masks[token]), truths[i])
             clicks = {

@@ -41,7 +41,10 @@ class PromptBody(RequestModel):
     mask_input: Float16Body | None = Field(
         default=None, description="Logits, usually an earlier answer's low_res_logits."
     )
-    prompt_id: str | None = Field(default=None, description="Handed back with the result.")
+    prompt_id: str | None = Field(
+        default=None,
+        description="Handed back with the result; no other prompt of the request has it.",
+    )
 
     @classmethod
     def from_domain(cls, prompt: Prompt) -> "PromptBody":
