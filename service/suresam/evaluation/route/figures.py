@@ -47,7 +47,7 @@ class Figure:
         measure: of `MEASURES`: the area under the curve, 0 for drawing lots and 1 for the oracle;
             the share of the requests at which `MOST` of the gain is there; the realised share of
             the gain from the first to the last member, and the mean IoU, at each of `SHARES`. No
-            share of the gain is told where there is none.
+            share of the gain is told where there is none, and intervals leave out such resamples.
         estimate: with its interval.
     """
 

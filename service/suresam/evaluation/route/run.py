@@ -161,10 +161,12 @@ def judge_groups(cases: Cases, costs: Mapping[str, Cost], seed: int = 0) -> dict
         ConfigurationError: see `routes_of`.
     """
     names, work = list(costs), [request_gflops(cost) for cost in costs.values()]
-    found = {}
+    found: dict[str, Judged] = {}
     together = tuple(place for places in PROMPT_GROUPS.values() for place in places)
     for group, places in {**PROMPT_GROUPS, "points and boxes": together}.items():
         mine = cases.of(places)
+        if not len(mine.iou) or (places == together and len(found) < len(PROMPT_GROUPS)):
+            continue
         routes = routes_of(mine, names, work)
         bootstrap = ImageBootstrap(mine.picture, seed)
         found[group] = Judged(
