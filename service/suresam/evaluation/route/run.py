@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from suresam.datasets import Dataset
@@ -73,7 +74,7 @@ def evaluate_route(
         choice: which targets.
         out: folder for everything.
         stream: where progress is told.
-        threads: processes that observe. Costs are measured in this one, before that.
+        threads: processes that observe.
         circumstances: command and the like, for the report.
 
     Returns:
@@ -92,11 +93,7 @@ def evaluate_route(
             f"{names[0]} expects no gain without a calibration: make one with `suresam calibrate`"
         )
     prepare_folder(out)
-    picture = next(chosen_pictures(dataset, choice))
-    costs = {
-        name: measure_cost(member.predictor, picture.image)
-        for name, member in zip(names, members, strict=True)
-    }
+    costs = _measured(members, next(chosen_pictures(dataset, choice)).image)
     with tell_counts("pictures", stream) as tell:
         store = collect(
             out / OBSERVATIONS, dataset, members, choice, ObservationPlan(tuple(KINDS)),
@@ -147,6 +144,17 @@ def evaluate_route(
     except OSError as error:
         raise ConfigurationError(f"cannot write into {out}: {error.strerror}") from error
     return f"{title}\n\n{text}"
+
+
+def _measured(members: Sequence[Contestant], image: NDArray[np.uint8]) -> dict[str, Cost]:
+    """What every member costs, on a CPU by one thread, as the processes that observe have."""
+    threads = torch.get_num_threads()
+    # Threads that wait for each other are many times slower where others work on the machine too.
+    torch.set_num_threads(1)
+    try:
+        return {m.manifest.name: measure_cost(m.predictor, image) for m in members}
+    finally:
+        torch.set_num_threads(threads)
 
 
 def judge_groups(cases: Cases, costs: Mapping[str, Cost], seed: int = 0) -> dict[str, Judged]:
