@@ -89,8 +89,8 @@ def _tell_gain(
         gained, most = (float(np.interp(_SHOWN, *(c[0] for c in curves[name])))
                         for name in (POLICY, ORACLE))  # fmt: skip
         words = f"{_SHOWN:.0%} escalated:\n{gained / (end - start):.0%} of the gain"
-        axes.text(_SHOWN + 0.02, start + 0.3 * gained + 0.7 * most, words, color="#8c1515", fontsize=12,
-                  va="center")  # fmt: skip
+        height = start + 0.3 * gained + 0.7 * most
+        axes.text(_SHOWN + 0.02, height, words, color="#8c1515", fontsize=12, va="center")
 
 
 def _label(axes: Axes, work: Sequence[float], start: float, end: float, *, is_pair: bool) -> None:
