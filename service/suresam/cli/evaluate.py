@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suresam.cli import evaluate_advice, evaluate_calibration, evaluate_usam
+from suresam.cli import evaluate_advice, evaluate_calibration, evaluate_route, evaluate_usam
 from suresam.cli.extras import needs_extra
 from suresam.cli.whole_family import check_threads, chosen_models_dir
 from suresam.errors import ConfigurationError
@@ -109,6 +109,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     evaluate_usam.add_parser(kinds)
     evaluate_calibration.add_parser(kinds)
     evaluate_advice.add_parser(kinds)
+    evaluate_route.add_parser(kinds)
 
 
 @needs_extra("evaluate")

@@ -74,6 +74,14 @@ class ImageBootstrap:
 
         It returns the (R,) values of the resamples. Rows with NaN in a column are left out.
         """
+        if np.isnan(np.stack(columns)).any(axis=0).all():
+            return Estimate(np.nan, np.nan, np.nan, 0, 0)
+        return self.statistics(lambda *given: function(*given)[:, None], *columns)[0]
+
+    def statistics(
+        self, function: Callable[..., NDArray[np.float64]], *columns: NDArray[np.float64]
+    ) -> list[Estimate]:
+        """K statistics of the same resamples: the function returns (R, K). At least one row."""
         there = ~np.isnan(np.stack(columns)).any(axis=0)
         kept = [column[there] for column in columns]
         _, image = np.unique(self._image[there], return_inverse=True)
@@ -83,8 +91,12 @@ class ImageBootstrap:
             function(*kept, drawn[start : start + _AT_ONCE, image])
             for start in range(0, len(drawn), _AT_ONCE)
         ]
-        value = float(function(*kept, np.ones((1, len(image))))[0]) if there.any() else np.nan
-        return _estimate(value, np.concatenate([*values, []]), len(image), num_images)
+        exact = function(*kept, np.ones((1, len(image))))
+        resampled = np.concatenate([exact[:0], *values])
+        return [
+            _estimate(float(value), of_it, len(image), num_images)
+            for value, of_it in zip(exact[0], resampled.T, strict=True)
+        ]
 
     def _draw(self, num_images: int) -> NDArray[np.int64]:
         """How often every image is in every resample, (resamples, images)."""

@@ -18,7 +18,7 @@ def supervision_curve(gain: Values, score: Values) -> Values:
         (N + 1,) mean gain over all cases once 0 to N of them are paid for.
     """
     order = np.argsort(-score, kind="stable")
-    first = _group_starts(score[order])
+    first = group_starts(score[order])
     counts = np.diff([*first, len(gain)])
     shared = np.repeat(np.add.reduceat(gain[order], first) / counts, counts)
     return np.concatenate([[0.0], shared.cumsum()]) / len(gain)
@@ -52,7 +52,7 @@ def weighted_relative_auc(gain: Values, score: Values, weights: Values) -> Value
 def _areas(gain: Values, score: Values, weights: Values) -> Values:
     """(R,) areas under the curves of all resamples; equal scores make one straight piece."""
     order = np.argsort(-score, kind="stable")
-    first = _group_starts(score[order])
+    first = group_starts(score[order])
     drawn = weights[:, order]
     width = np.add.reduceat(drawn, first, axis=1)
     rise = np.add.reduceat(drawn * gain[order], first, axis=1)
@@ -62,7 +62,7 @@ def _areas(gain: Values, score: Values, weights: Values) -> Values:
     return areas
 
 
-def _group_starts(sorted_scores: Values) -> NDArray[np.int64]:
-    """Where each run of equal scores begins."""
+def group_starts(sorted_scores: Values) -> NDArray[np.int64]:
+    """Where each run of equal scores begins, (G,) of (N,)."""
     is_new = np.concatenate([[True], sorted_scores[1:] != sorted_scores[:-1]])
     return np.flatnonzero(is_new)

@@ -40,6 +40,20 @@ def test_a_mean_and_the_mean_as_a_statistic_have_one_interval():
         assert getattr(statistic, name) == pytest.approx(getattr(mean, name))
 
 
+def test_several_statistics_are_those_that_each_has_alone():
+    images, values = [0, 0, 1, 2, 3], np.array([0.1, 0.2, 0.9, 0.4, 0.5])
+    bootstrap = ImageBootstrap(images, seed=1, num_resamples=300)
+
+    def mean(column, weights):
+        return (weights @ column) / weights.sum(axis=1)
+
+    together = bootstrap.statistics(
+        lambda column, weights: np.stack([mean(column, weights), mean(column**2, weights)], 1),
+        values,
+    )
+    assert together == [bootstrap.statistic(mean, values), bootstrap.statistic(mean, values**2)]
+
+
 def test_the_seed_decides():
     images, values = np.arange(9), np.random.default_rng(0).random(9)
     estimates = [ImageBootstrap(images, seed).mean(values) for seed in (1, 1, 2)]

@@ -124,6 +124,7 @@ def _iou(e: Estimate) -> str:
     return f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"
 
 
-def told_percent(e: Estimate) -> str:
-    """An estimate and its interval in per cent."""
-    return f"{100 * e.value:.1f} [{100 * e.low:.1f}, {100 * e.high:.1f}]"
+def told_percent(e: Estimate, sign: str = "") -> str:
+    """An estimate and its interval in per cent, with "+" to tell the sign of every number."""
+    value, low, high = (f"{100 * number:{sign}.1f}" for number in (e.value, e.low, e.high))
+    return f"{value} [{low}, {high}]"
