@@ -32,6 +32,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     clicks.add_argument(
         "--repeats", type=int, default=30, help="runs of each measurement (default: 30)"
     )
+    clicks.add_argument(
+        "serve_options",
+        nargs="*",
+        metavar="-- OPTIONS",
+        help="of `suresam serve`, such as --engine process",
+    )
     clicks.set_defaults(run=run_clicks)
 
     uncertainty = benches.add_parser(
@@ -121,7 +127,9 @@ def run_clicks(options: argparse.Namespace) -> int:
     for name, value in describe_machine().items():
         print(f"{name:12} {value}")
     print(f"{'image':12} {options.image.name}, {width} x {height} pixels; {options.member} member")
-    with ServerProcess() as server:
+    if options.serve_options:
+        print(f"{'options':12} {' '.join(options.serve_options)}")
+    with ServerProcess(options.serve_options) as server:
         timings = measure_clicks(
             options.image, server.url, server.address, options.member, options.repeats
         )
