@@ -33,10 +33,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--repeats", type=int, default=30, help="runs of each measurement (default: 30)"
     )
     clicks.add_argument(
-        "serve_options",
-        nargs="*",
-        metavar="-- OPTIONS",
-        help="of `suresam serve`, such as --engine process",
+        "--engine",
+        choices=("local", "process"),
+        default="local",
+        help="where the service has its models: see `suresam serve --engine` (default: local)",
     )
     clicks.set_defaults(run=run_clicks)
 
@@ -127,9 +127,8 @@ def run_clicks(options: argparse.Namespace) -> int:
     for name, value in describe_machine().items():
         print(f"{name:12} {value}")
     print(f"{'image':12} {options.image.name}, {width} x {height} pixels; {options.member} member")
-    if options.serve_options:
-        print(f"{'options':12} {' '.join(options.serve_options)}")
-    with ServerProcess(options.serve_options) as server:
+    print(f"{'engine':12} {options.engine}")
+    with ServerProcess(("--engine", options.engine)) as server:
         timings = measure_clicks(
             options.image, server.url, server.address, options.member, options.repeats
         )
