@@ -32,6 +32,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     clicks.add_argument(
         "--repeats", type=int, default=30, help="runs of each measurement (default: 30)"
     )
+    clicks.add_argument(
+        "--engine",
+        choices=("local", "process"),
+        default="local",
+        help="where the service has its models: see `suresam serve --engine` (default: local)",
+    )
     clicks.set_defaults(run=run_clicks)
 
     uncertainty = benches.add_parser(
@@ -121,7 +127,8 @@ def run_clicks(options: argparse.Namespace) -> int:
     for name, value in describe_machine().items():
         print(f"{name:12} {value}")
     print(f"{'image':12} {options.image.name}, {width} x {height} pixels; {options.member} member")
-    with ServerProcess() as server:
+    print(f"{'engine':12} {options.engine}")
+    with ServerProcess(("--engine", options.engine)) as server:
         timings = measure_clicks(
             options.image, server.url, server.address, options.member, options.repeats
         )

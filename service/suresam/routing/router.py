@@ -33,7 +33,7 @@ from suresam.engine.client import (
     SegmentReply,
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
-from suresam.masks.encoding import encode_mask
+from suresam.masks.encoding import EncodedMask, encode_masks
 from suresam.routing.policy import Choice, choose_member
 from suresam.telemetry import Telemetry
 from suresam.validation import PromptLimits, check_inside, check_request
@@ -42,8 +42,9 @@ from suresam.version import __version__
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-_QUICK_BYTES = 256 * 1024
-"""Packed masks, such as three of 640 x 480 pixels twice over: about half a millisecond of work."""
+_QUICK_BYTES = 128 * 1024
+"""Packed masks, such as three of 640 x 480 pixels, which take 0.3 ms (on the machine of
+`docs/benchmarks/serving.md`)."""
 
 TENANT = "anonymous"
 """Whose sessions and cache entries are used, until API keys tell tenants apart."""
@@ -268,7 +269,9 @@ class Router:
 
 
 def _is_quick(predictions: Sequence[Prediction | ResultError], options: SegmentOptions) -> bool:
-    """Whether encoding all masks takes no longer than another thread takes to begin with it."""
+    """Whether to encode where we are: by bits it takes no longer than the turn of another thread,
+    which under load has to wait for the interpreter lock first.
+    """
     output = options.output
     if output.masks not in ("rle", "none") or output.min_region_area > 1:
         return False  # those need every pixel
@@ -281,11 +284,13 @@ def _encode_masks(
 ) -> tuple[Mask, ...]:
     if isinstance(prediction, ResultError):
         return ()
-    return tuple(_encode_one(prediction, i, options) for i in range(len(prediction.tokens)))
+    encoded = encode_masks(prediction, options.output)
+    return tuple(_mask(prediction, i, mask, options) for i, mask in enumerate(encoded))
 
 
-def _encode_one(prediction: Prediction, index: int, options: SegmentOptions) -> Mask:
-    encoded = encode_mask(prediction, index, options.output)
+def _mask(
+    prediction: Prediction, index: int, encoded: EncodedMask, options: SegmentOptions
+) -> Mask:
     logits = prediction.low_res_logits
     return Mask(
         area=encoded.area,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suresam.domain import ImageSize, OutputRequest, Prediction
-from suresam.masks.encoding import encode_mask
+from suresam.masks.encoding import encode_masks
 from suresam.masks.png import decode_png
 from suresam.masks.rle import decode_rle
 
@@ -22,7 +22,8 @@ def encoded(mask, **output):
     bits = np.packbits(mask.T)[None]
     bits.flags.writeable = False
     prediction = Prediction(ImageSize(width, height), (1,), bits, (0.5,), (0.5,))
-    return encode_mask(prediction, 0, OutputRequest(**output))
+    [found] = encode_masks(prediction, OutputRequest(**output))
+    return found
 
 
 def test_rle_has_area_and_box_of_the_mask(mask):

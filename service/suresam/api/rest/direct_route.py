@@ -13,7 +13,7 @@ class DirectRoute(APIRoute):
 
     The documentation is generated as for any route. What FastAPI does besides for every request
     (dependencies, reading and parsing the body, validating the answer) is nothing that these
-    endpoints use, and took a tenth of the time that a click spends on the event loop.
+    endpoints use.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -35,8 +35,9 @@ T = TypeVar("T")
 
 SESSION_HEADER = "x-session-id"
 
-_SHORT_BYTES = 64 * 1024
-"""JSON that is read or written in well under a millisecond."""
+_SHORT_REQUEST_BYTES = 4 * 1024
+_SHORT_ANSWER_BYTES = 16 * 1024
+"""JSON of a few prompts and of their masks: read or written in a fraction of a millisecond."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 404, 409, 413, 429, 500, 503, 504)
@@ -105,7 +106,7 @@ async def segment(request: Request) -> Response:
         raise InvalidRequest("the form field 'request' is missing (JSON, at least the prompts)")
     text, image = form.fields["request"], form.only_image()
     parse = partial(parse_segment_request, text, image=image)
-    call = await _aside(request, len(text), parse)
+    call = await _aside(request, len(text) > _SHORT_REQUEST_BYTES, parse)
     if call.image_id is not None:
         raise InvalidRequest("image_id names an image of a session; this request uploads its own")
     if wants(request, PNG):
@@ -143,7 +144,7 @@ async def segment_session(request: Request, session_id: str) -> Response:
     """Segment an image of a session; the body is a `SegmentRequest`."""
     text = await request.body()
     parse = partial(parse_segment_request, text, session_id=session_id)
-    call = await _aside(request, len(text), parse)
+    call = await _aside(request, len(text) > _SHORT_REQUEST_BYTES, parse)
     if wants(request, EVENT_STREAM):
         return await _events(request, call, {SESSION_HEADER: session_id})
     return await _answer(request, call, {SESSION_HEADER: session_id})
@@ -183,7 +184,7 @@ async def _answer(
     answer = await unless_gone(request, _service(request).router.segment(call))
     return await _aside(
         request,
-        json_bytes(answer),
+        json_bytes(answer) > _SHORT_ANSWER_BYTES,
         lambda: _json(SegmentResponseBody.from_domain(answer), headers=headers),
     )
 
@@ -202,12 +203,9 @@ async def _picture(request: Request, call: SegmentRequest) -> Response:
     return Response(png, media_type=PNG)
 
 
-async def _aside(request: Request, size_bytes: float, work: Callable[[], T]) -> T:
-    """Work on so much JSON, off the event loop unless it is short.
-
-    A click's is written in a fraction of the time that another thread takes to begin with it.
-    """
-    return work() if size_bytes <= _SHORT_BYTES else await _in_pool(request, work)
+async def _aside(request: Request, is_long: bool, work: Callable[[], T]) -> T:
+    """Work on JSON, off the event loop where it is long; a short one is not worth a thread."""
+    return await _in_pool(request, work) if is_long else work()
 
 
 async def _in_pool(request: Request, work: Callable[[], T]) -> T:
