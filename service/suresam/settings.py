@@ -90,6 +90,24 @@ class Settings(BaseSettings):
         description="compile the models before serving, which needs a C++ compiler and minutes; "
         "their masks must be those of the models as they are",
     )
+    route: Literal["small", "auto"] = Field(
+        "small",
+        description="what becomes of requests in auto mode: small answers all of them, auto asks a "
+        "larger member where its expected gain is worth it",
+    )
+    large_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="part of the requests in auto mode that may go to a larger member, 0 to 1; "
+        "those that gain most go first",
+    )
+    max_escalation_backlog_ms: float = Field(
+        500,
+        ge=0,
+        description="milliseconds of work waiting for the device above which no request in auto "
+        "mode goes to a larger member",
+    )
     max_image_bytes: Bytes = Field(32 * _MIB, description="bytes of one uploaded image")
     max_body_bytes: Bytes = Field(
         128 * _MIB, description="bytes of one request, all its images and prompts together"

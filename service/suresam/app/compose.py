@@ -8,6 +8,9 @@ from suresam.engine.cache import CacheLimits
 from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
+from suresam.routing.budget import ShareBudget
+from suresam.routing.escalation import Escalation
+from suresam.routing.policy import Bounds
 from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
 from suresam.settings import Settings
@@ -65,6 +68,15 @@ def compose(settings: Settings, models: Models) -> Composition:
         cpu_threads=settings.cpu_threads,
     )
     engine = Frontend(models.devices(limits, uploads, telemetry), limits, uploads, telemetry)
+    escalation = None
+    if settings.route == "auto":
+        escalation = Escalation(
+            engine,
+            models.names,
+            Bounds(settings.max_escalation_backlog_ms),
+            ShareBudget(settings.large_share),
+            pool,
+        )
     router = Router(
         engine,
         models.family,
@@ -77,6 +89,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         settings.stated_limits(),
         pool,
         telemetry,
+        escalation,
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
     return Composition(

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from suresam.domain import (
+    AUTO,
+    Advice,
     ImageSize,
     Mask,
     Prediction,
     Result,
     ResultError,
-    Route,
     RouteRequest,
     SegmentOptions,
     SegmentRequest,
@@ -30,11 +31,12 @@ from suresam.engine.client import (
     CreateSessionCall,
     EngineClient,
     SegmentCall,
-    SegmentReply,
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.masks.encoding import EncodedMask, encode_masks
-from suresam.routing.policy import Choice, choose_member
+from suresam.routing.answer import Answer, first_answers
+from suresam.routing.escalation import Escalation
+from suresam.routing.policy import choose_member
 from suresam.telemetry import Telemetry
 from suresam.validation import PromptLimits, check_inside, check_request
 from suresam.version import __version__
@@ -75,6 +77,7 @@ class Router:
         stated_limits: every limit in force, as `GET /v1/models` tells them.
         pool: for encoding masks, off the event loop.
         telemetry: of the service.
+        escalation: asks larger members in auto mode; None leaves all of it to the small one.
     """
 
     def __init__(
@@ -86,8 +89,10 @@ class Router:
         stated_limits: dict[str, int | float],
         pool: Executor,
         telemetry: Telemetry,
+        escalation: Escalation | None = None,
     ) -> None:
         self._engine = engine
+        self._escalation = escalation
         self._family = family
         self._members = tuple(members)
         self._limits = limits
@@ -123,26 +128,31 @@ class Router:
         check_request(request, self._limits.prompts)
         options = request.options
         choice = choose_member(options.route, self._members)
-        reply = await self._engine.segment(
-            SegmentCall(
-                tenant=TENANT,
-                model=choice.model,
-                prompts=request.prompts,
-                remaining_ms=self._remaining_ms(request.deadline_ms),
-                image=request.image,
-                session_id=request.session_id,
-                image_id=request.image_id,
-                multimask=options.multimask,
-                # Area and bounding box are told even when no mask is wanted.
-                masks=True,
-                low_res_logits=options.output.low_res_logits,
-                maps=options.uncertainty.maps,
-                entropy="entropy" in options.uncertainty.methods,
-                heads="usam" in options.uncertainty.methods,
-                turn=turn,
-            )
+        escalates = options.route.mode == AUTO and self._escalation is not None
+        call = SegmentCall(
+            tenant=TENANT,
+            model=choice.model,
+            prompts=request.prompts,
+            remaining_ms=self._remaining_ms(request.deadline_ms),
+            image=request.image,
+            session_id=request.session_id,
+            image_id=request.image_id,
+            multimask=options.multimask,
+            # Area and bounding box are told even when no mask is wanted.
+            masks=True,
+            low_res_logits=options.output.low_res_logits,
+            maps=options.uncertainty.maps,
+            entropy="entropy" in options.uncertainty.methods,
+            # Without them nobody could say what a larger member would gain.
+            heads="usam" in options.uncertainty.methods or escalates,
+            turn=turn,
         )
-        results = await self._encode(request, reply, choice)
+        reply = await self._engine.segment(call)
+        if options.route.mode == AUTO and self._escalation is not None:
+            answers = await self._escalation.improve(call, reply, options.route, started)
+        else:
+            answers = first_answers(reply, choice)
+        results = await self._encode(request, answers)
         total_ms = (time.monotonic() - started) * 1000
         return SegmentResponse(
             image=reply.size,
@@ -229,9 +239,9 @@ class Router:
         return deadline_ms
 
     async def _encode(
-        self, request: SegmentRequest, reply: SegmentReply, choice: Choice
+        self, request: SegmentRequest, answers: Sequence[Answer]
     ) -> tuple[Result, ...]:
-        options, predictions = request.options, reply.predictions
+        options, predictions = request.options, [answer.prediction for answer in answers]
         with self._telemetry.stage_seconds.labels("encode_masks").time():
             if _is_quick(predictions, options):
                 masks = [_encode_masks(prediction, options) for prediction in predictions]
@@ -243,29 +253,28 @@ class Router:
                         for prediction in predictions
                     )
                 )
-        answers = zip(request.prompts, reply.predictions, masks, reply.spent_ms, strict=True)
         results = []
-        for prompt, prediction, encoded, spent_ms in answers:
-            self._telemetry.route.labels(choice.role or "member", choice.reason).inc()
-            error = prediction if isinstance(prediction, ResultError) else None
+        for prompt, answer, encoded in zip(request.prompts, answers, masks, strict=True):
+            prediction, route = answer.prediction, answer.route
+            self._telemetry.route.labels(route.role or "member", route.reason).inc()
             results.append(
                 Result(
                     prompt_id=prompt.prompt_id,
                     masks=encoded,
                     best=None if isinstance(prediction, ResultError) else prediction.best,
-                    route=Route(
-                        model=choice.model,
-                        role=choice.role,
-                        escalated=False,
-                        reason=choice.reason,
-                        expected_gain=None,
-                        cost={**reply.marginal_cost_ms, "spent": spent_ms},
-                    ),
-                    advice=None if isinstance(prediction, ResultError) else prediction.advice,
-                    error=error,
+                    route=route,
+                    advice=_advice(prediction, options),
+                    error=prediction if isinstance(prediction, ResultError) else None,
                 )
             )
         return tuple(results)
+
+
+def _advice(prediction: Prediction | ResultError, options: SegmentOptions) -> Advice | None:
+    """It is the heads' advice: who did not ask for them gets none."""
+    if isinstance(prediction, ResultError) or "usam" not in options.uncertainty.methods:
+        return None
+    return prediction.advice
 
 
 def _is_quick(predictions: Sequence[Prediction | ResultError], options: SegmentOptions) -> bool:
@@ -312,7 +321,7 @@ def _uncertainty(prediction: Prediction, index: int, methods: Sequence[str]) -> 
         entropy = maps = None
     value = None if entropy is None else entropy[index]
     told = None if maps is None else {"entropy": UncertaintyMap(maps[index])}
-    if prediction.heads is None:
+    if prediction.heads is None or "usam" not in methods:
         return Uncertainty(entropy=value, maps=told)
     heads = prediction.heads[index]
     expected = heads.expected_iou

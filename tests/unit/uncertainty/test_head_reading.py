@@ -101,6 +101,22 @@ def test_a_calibrated_model_gap_is_told_where_the_direct_one_would_be():
         assert scores.model_gap == (gap and pytest.approx(gap))
 
 
+def test_a_member_between_is_expected_to_gain_its_part_of_the_largest_ones_gain():
+    calibration = calibration_of("s", "m", "l")
+    reading = HeadReading(info_of(models=OF), "s", "l", calibration, ["m"])
+    [scores] = reading.read(VALUES, DECODER, [0], "one_click")
+    # Its head says 0.6 where the model's own says 0.5 and the largest one's 0.8.
+    assert scores.gain_by_member == pytest.approx({"m": 0.125 / 3, "l": 0.125})
+    assert list(scores.gain_by_member) == ["m", "l"]
+
+
+def test_without_a_calibration_no_member_is_expected_to_gain_anything():
+    reading = HeadReading(info_of(models=OF), "s", "l", None, ["m"])
+    [scores] = reading.read(VALUES, DECODER, [0], "one_click")
+    assert scores.model_gap == 0.25
+    assert scores.gain_by_member == {}
+
+
 def test_a_calibration_of_other_members_is_refused():
     with pytest.raises(CheckpointError, match="fitted is not for s: it knows l"):
         HeadReading(info_of(models=OF), "s", "l", calibration_of("l"))
