@@ -10,6 +10,9 @@ from suresam.errors import Overloaded
 from suresam.telemetry import Telemetry
 
 _SHORTEST_RETRY_S = 0.1
+_DEVICE_SHARE = 0.8
+"""Of the time until the deadline, what the device may need. The rest is for reading and writing."""
+
 _RETRY_SPREAD = 0.2
 """Part by which waits are lengthened at random, so that those sent away do not return as one."""
 
@@ -31,7 +34,8 @@ class Admission:
         """The right to use the device, for the length of a `with` block.
 
         Work that cannot be done in time, behind what was let in before, is refused at once: it
-        would cost the device and help nobody. Where nothing is in progress it may try.
+        would cost the device and help nobody. Who is next may try, whatever the cost table says:
+        a table that turned everybody away would never be corrected.
 
         Args:
             rows: how many, by stage and model.
@@ -41,12 +45,13 @@ class Admission:
             Overloaded: with the time after which the same request would be let in.
         """
         wait_ms, own_ms = self._backlog.wait_ms(rows), self._backlog.own_ms(rows)
-        if rows and wait_ms > 0 and wait_ms + own_ms > remaining_ms:
+        most_ms = _DEVICE_SHARE * remaining_ms
+        if rows and wait_ms + own_ms > most_ms and not self._backlog.is_next(rows):
             self._telemetry.rejected.labels("wait").inc()
             raise Overloaded(
                 f"the answer would take {wait_ms + own_ms:.0f} ms, {wait_ms:.0f} ms of them "
                 f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
-                retry_after_s=retry_s(wait_ms + own_ms - remaining_ms),
+                retry_after_s=retry_s(wait_ms + own_ms - most_ms),
             )
         work = Work(self._backlog, rows)
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from suresam.engine.admission import retry_s
@@ -13,7 +13,10 @@ from suresam.telemetry import Telemetry
 
 Kind = Literal["click", "upload"]
 
-_SHARE_OF_DEADLINE = 0.5
+_SHARES_OF_DEADLINE: Mapping[Kind, float] = {"click": 0.5, "upload": 0.2}
+"""Of the time until the deadline that answers may take in the mean where a newcomer is let in. Many
+take longer than the mean; and pictures that wait hold memory and cores, and have clicks behind
+them."""
 
 
 class Permits:
@@ -63,8 +66,8 @@ class Permits:
     def permit(self, kind: Kind, remaining_ms: float) -> Iterator[None]:
         """The right to be in the engine, for the length of a `with` block.
 
-        Who would use up half of the time until the deadline at the pace at which requests of this
-        kind are answered just now is refused: half, because many take longer than the mean.
+        Who would use up too much of the time until the deadline, at the pace at which requests of
+        this kind are answered just now, is refused.
 
         Args:
             kind: requests with pictures take other ways than those without.
@@ -86,7 +89,7 @@ class Permits:
                 retry_after_s=retry_s(self._backlog_ms()),
             )
         pace = self._paces[kind]
-        stay_ms, most_ms = pace.stay_ms(), _SHARE_OF_DEADLINE * remaining_ms
+        stay_ms, most_ms = pace.stay_ms(), _SHARES_OF_DEADLINE[kind] * remaining_ms
         if stay_ms > most_ms:
             self._refuse("pace")
             raise Overloaded(

@@ -102,15 +102,15 @@ def busy(make, kind):
     return permits, inside
 
 
-@pytest.mark.parametrize("kind", ["click", "upload"])
-def test_who_would_stay_for_half_of_the_deadline_is_refused_at_once(make, count, kind):
+@pytest.mark.parametrize(("kind", "share"), [("click", 0.5), ("upload", 0.2)])
+def test_who_would_stay_for_too_much_of_the_deadline_is_refused_at_once(make, count, kind, share):
     permits, _inside = busy(make, kind)
     # Two inside at ten a second: a newcomer is answered after 0.2 s.
     with pytest.raises(Overloaded, match=r"take 200 ms just now \(let in below 190 ms") as caught:
-        permit(permits, kind, remaining_ms=380).__enter__()
+        permit(permits, kind, remaining_ms=190 / share).__enter__()
     assert caught.value.retry_after_s >= 0.1
     assert count("rejected_total", reason="pace") == 1
-    with permit(permits, kind, remaining_ms=400.1):
+    with permit(permits, kind, remaining_ms=200.1 / share):
         pass
 
 
