@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,41 @@ async def test_an_answer_has_masks_scores_and_a_receipt(route):
     assert result.masks[0].rle.size == (2, 4)
     assert (result.route.model, result.route.role) == ("tiny", "small")
     assert result.route.cost == {"tiny": 2.0, "huge": None, "spent": 1.0}
+
+
+class CountingPool(ThreadPoolExecutor):
+    num_submitted = 0
+
+    def submit(self, *work):
+        self.num_submitted += 1
+        return super().submit(*work)
+
+
+def large_prediction():
+    """A megapixel, all background."""
+    bits = np.zeros((3, 1024 * 1024 // 8), np.uint8)
+    return replace(prediction(), size=ImageSize(1024, 1024), mask_bits=bits)
+
+
+@pytest.mark.parametrize(
+    ("answer", "output", "num_turns"),
+    [
+        (prediction, OutputRequest("rle"), 0),
+        (prediction, OutputRequest("none"), 0),
+        (prediction, OutputRequest("png"), 1),
+        (prediction, OutputRequest("polygon"), 1),
+        (prediction, OutputRequest("rle", min_region_area=2), 1),
+        (large_prediction, OutputRequest("rle"), 1),
+    ],
+)
+async def test_masks_that_take_long_to_encode_do_not_hold_the_event_loop(answer, output, num_turns):
+    with CountingPool(1) as pool:
+        bounds = RouterLimits(PromptLimits())
+        engine = TinyEngine(answer())
+        router = Router(engine, "f", ("tiny",), bounds, {}, pool, Telemetry())
+        response = await router.segment(request(output=output))
+    assert len(response.results[0].masks) == 3
+    assert pool.num_submitted == num_turns
 
 
 async def test_the_engine_is_asked_for_what_the_request_wants(route):

@@ -50,8 +50,8 @@ def build_application(service: Service) -> FastAPI:
         summary="Segment Anything masks that say how far they can be trusted.",
     )
     app.state.service = service
-    app.include_router(v1)
-    app.include_router(probes)
+    # Not included but taken over: an included router matches every path twice.
+    app.router.routes.extend((*v1.routes, *probes.routes))
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
     generated = app.openapi

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,8 @@ from suresam.telemetry import Telemetry
 from suresam.wire.rest import ErrorBody
 
 logger = logging.getLogger(__name__)
+
+_HEADER = HEADER.encode()
 
 
 class Edge:
@@ -40,8 +43,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
-        request = Request(scope)
-        request_id = request_id_of(request.headers.get(HEADER))
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        proposed = headers.get(_HEADER)
+        request_id = request_id_of(None if proposed is None else proposed.decode("latin-1"))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
@@ -50,15 +54,12 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (HEADER.encode(), request_id.encode()),
-                ]
+                message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
             await send(message)
 
         code = "cancelled"
         try:
-            await self._app(scope, self._limited(request, receive), send_with_id)
+            await self._app(scope, self._limited(headers, receive), send_with_id)
             code = state.get("error_code", "ok")
         except (ClientGone, ClientDisconnect):
             code = "client_gone"
@@ -70,16 +71,16 @@ class Edge:
         finally:
             self._observe(scope, code, time.monotonic() - started)
 
-    def _limited(self, request: Request, receive: Receive) -> Receive:
+    def _limited(self, headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
         """Count the body's bytes and stop reading once there are too many."""
         limit = self._max_body_bytes
-        declared = request.headers.get("content-length", "")
+        declared = headers.get(b"content-length", b"")
         received = 0
 
         async def receive_limited() -> Message:
             nonlocal received
             if declared.isdigit() and int(declared) > limit:
-                raise ImageTooLarge(f"the body has {declared} bytes (limit {limit} bytes)")
+                raise ImageTooLarge(f"the body has {int(declared)} bytes (limit {limit} bytes)")
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:

@@ -3,7 +3,7 @@
 from suresam.wire.rest.error import ErrorBody
 from suresam.wire.rest.events import EVENT_STREAM, EventReader, done_event, result_event
 from suresam.wire.rest.request import SegmentRequestBody, parse_segment_request
-from suresam.wire.rest.response import SegmentResponseBody
+from suresam.wire.rest.response import SegmentResponseBody, json_bytes
 from suresam.wire.rest.service import (
     ModelInfoBody,
     ModelsBody,
@@ -22,6 +22,7 @@ __all__ = [
     "SessionBody",
     "SessionImageBody",
     "done_event",
+    "json_bytes",
     "parse_segment_request",
     "result_event",
 ]

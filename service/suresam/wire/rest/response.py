@@ -1,10 +1,13 @@
 """The JSON of a segmentation answer."""
 
+import math
+
 from pydantic import Field
 
 from suresam.domain import (
     Advice,
     ImageSize,
+    Mask,
     Point,
     Result,
     ResultError,
@@ -14,6 +17,9 @@ from suresam.domain import (
 )
 from suresam.wire.rest.mask import MaskBody
 from suresam.wire.rest.model import AnswerModel
+
+_SCORES_BYTES = 600
+"""Of everything that an answer says of a mask, without the mask."""
 
 
 class ImageSizeBody(AnswerModel):
@@ -194,3 +200,21 @@ class SegmentResponseBody(AnswerModel):
             warnings=self.warnings,
             timings_ms=Timings(**self.timings_ms.model_dump()),
         )
+
+
+def json_bytes(response: SegmentResponse) -> float:
+    """About how long an answer's JSON will be, in bytes; known before it is written."""
+    return sum(_mask_bytes(mask) for result in response.results for mask in result.masks)
+
+
+def _mask_bytes(mask: Mask) -> float:
+    if mask.polygons is not None or mask.uncertainty.maps is not None:
+        return math.inf  # not looked into: they are long as a rule
+    size = float(_SCORES_BYTES)
+    if mask.rle is not None:
+        size += len(mask.rle.counts)
+    if mask.png is not None:
+        size += len(mask.png) * 4 / 3
+    if mask.low_res_logits is not None:
+        size += mask.low_res_logits.size * 8 / 3
+    return size

@@ -2,23 +2,51 @@
 
 import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from suresam import errors
+from suresam.domain import Rle
 from suresam.wire.rest import (
     ErrorBody,
     ModelsBody,
     SegmentResponseBody,
     SessionBody,
     SessionImageBody,
+    json_bytes,
 )
 
 
 def test_a_full_answer_survives(full_response):
     body = SegmentResponseBody.from_domain(full_response).model_dump_json()
     assert repr(SegmentResponseBody.model_validate_json(body).to_domain()) == repr(full_response)
+
+
+def test_the_length_of_an_answer_is_known_before_it_is_written(full_response):
+    result = full_response.results[0]
+    mask = replace(
+        result.masks[0],
+        rle=Rle((3, 4), "0" * 5000),
+        low_res_logits=np.zeros((50, 50), np.float16),
+        uncertainty=replace(result.masks[0].uncertainty, maps=None),
+    )
+    response = replace(full_response, results=(replace(result, masks=(mask, mask)),))
+    written = len(SegmentResponseBody.from_domain(response).model_dump_json())
+    assert json_bytes(response) == pytest.approx(written, rel=0.1)
+    assert json_bytes(replace(response, results=())) == 0
+
+
+def test_maps_and_polygons_make_an_answer_long(full_response):
+    [*_, mask] = full_response.results[0].masks
+    for long in (
+        replace(mask, polygons=()),
+        replace(mask, uncertainty=replace(mask.uncertainty, maps={})),
+    ):
+        result = replace(full_response.results[0], masks=(long,))
+        assert json_bytes(replace(full_response, results=(result,))) == math.inf
 
 
 def test_an_answer_has_the_contract_s_fields(full_response):
