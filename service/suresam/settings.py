@@ -117,7 +117,9 @@ class Settings(BaseSettings):
         "but one, which the rest of the service needs)",
     )
     cpu_threads: int = Field(
-        2, ge=1, description="threads that decode images and encode masks beside the device"
+        2,
+        ge=1,
+        description="threads that decode images beside the device, and as many that encode masks",
     )
     drain_s: float = Field(
         25, ge=0, description="seconds that a stopping server waits for requests in progress"

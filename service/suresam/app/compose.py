@@ -17,13 +17,20 @@ from suresam.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What servers and commands need."""
+    """What servers and commands need.
+
+    Attributes:
+        pool: for masks and JSON, off the event loop.
+        uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
+            pictures that are still to be decoded.
+    """
 
     settings: Settings
     family: str
     engine: LocalEngine
     router: Router
     pool: ThreadPoolExecutor
+    uploads: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
 
@@ -31,7 +38,8 @@ class Composition:
 def compose(settings: Settings, family: str, members: Sequence[Member]) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
-    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="cpu")
+    pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
+    uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
         settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
     )
@@ -54,7 +62,7 @@ def compose(settings: Settings, family: str, members: Sequence[Member]) -> Compo
             max_in_flight=settings.max_in_flight,
             decode_threads=settings.decode_threads,
         ),
-        pool,
+        uploads,
         telemetry,
     )
     router = Router(
@@ -71,4 +79,4 @@ def compose(settings: Settings, family: str, members: Sequence[Member]) -> Compo
         telemetry,
     )
     telemetry.build_info.labels(__version__, family, members[0].backbone.device).set(1)
-    return Composition(settings, family, engine, router, pool, telemetry, image_limits)
+    return Composition(settings, family, engine, router, pool, uploads, telemetry, image_limits)

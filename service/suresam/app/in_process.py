@@ -33,5 +33,6 @@ def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) ->
         finally:
             await service.engine.close(drain_s=0.0)
             service.pool.shutdown()
+            service.uploads.shutdown()
 
     return asyncio.run(answer())

@@ -100,6 +100,9 @@ class RunningService:
             uvicorn.Config(
                 app,
                 log_config=None,
+                # Nobody reads a client's address, and both headers cost every answer a little.
+                proxy_headers=False,
+                server_header=False,
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
@@ -128,7 +131,8 @@ class RunningService:
         self._http.should_exit = True
         await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
         # Last: the answers of what was in progress are still encoded in it.
-        self.composition.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.composition.pool, self.composition.uploads):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:
