@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from suresam.engine.backlog import Backlog, Rows
+from suresam.engine.pace import Pace
 from suresam.errors import NotReady, Overloaded, ShuttingDown
 from suresam.telemetry import Telemetry
 
+Kind = Literal["click", "upload"]
+
 _SHORTEST_RETRY_S = 0.1
+_SHARE_OF_DEADLINE = 0.5
 _RETRY_SPREAD = 0.2
 """Part by which waits are lengthened at random, so that those sent away do not return as one."""
 
@@ -22,6 +28,8 @@ class Admission:
         backlog: work in progress.
         is_ready: whether the device can work.
         telemetry: counts refusals.
+        busy_at: requests of a kind, from which on the pace of their answers says something.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -30,11 +38,15 @@ class Admission:
         backlog: Backlog,
         is_ready: Callable[[], bool],
         telemetry: Telemetry,
+        busy_at: int = 16,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_in_flight = max_in_flight
         self._backlog = backlog
         self._is_ready = is_ready
         self._telemetry = telemetry
+        self._clock = clock
+        self._paces: dict[Kind, Pace] = {"click": Pace(busy_at), "upload": Pace(busy_at)}
         self._in_flight = 0
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -47,8 +59,15 @@ class Admission:
             await asyncio.wait_for(self._is_empty.wait(), wait_s)
 
     @contextlib.contextmanager
-    def permit(self) -> Iterator[None]:
+    def permit(self, kind: Kind, remaining_ms: float) -> Iterator[None]:
         """The right to be in the engine, for the length of a `with` block.
+
+        Who would use up half of the time until the deadline at the pace at which requests of this
+        kind are answered just now is refused: half, because many take longer than the mean.
+
+        Args:
+            kind: requests with pictures take other ways than those without.
+            remaining_ms: until the caller's deadline.
 
         Raises:
             ShuttingDown, NotReady, Overloaded
@@ -65,11 +84,22 @@ class Admission:
                 f"{self._in_flight} requests are in progress (limit {self._max_in_flight})",
                 retry_after_s=_retry_s(self._backlog.total_ms()),
             )
+        pace = self._paces[kind]
+        stay_ms, most_ms = pace.stay_ms(), _SHARE_OF_DEADLINE * remaining_ms
+        if stay_ms > most_ms:
+            self._refuse("pace")
+            raise Overloaded(
+                f"answers take {stay_ms:.0f} ms just now (let in below {max(most_ms, 0):.0f} ms, "
+                f"with {max(remaining_ms, 0):.0f} ms until the deadline)",
+                retry_after_s=_retry_s(stay_ms - most_ms),
+            )
         self._in_flight += 1
         self._is_empty.clear()
+        pace.enter(self._clock())
         try:
             yield
         finally:
+            pace.leave(self._clock())
             self._in_flight -= 1
             if self._in_flight == 0:
                 self._is_empty.set()

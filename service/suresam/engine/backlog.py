@@ -39,13 +39,16 @@ class Backlog:
         """Milliseconds until the device would come to these rows.
 
         Decodes wait for decodes, for the share of encodes that goes between, and for the encode
-        that runs; encodes wait for everything.
+        that runs. Encodes wait for everything, and while decodes keep coming, which pass them, for
+        their own share of the device to be enough for those before.
         """
         total_ms = self.total_ms()
         encodes = {key: n for key, n in self._rows.items() if key[0] == ENCODE}
-        if any(stage == ENCODE for stage, _ in rows) or not encodes:
-            return total_ms
         decodes = {key: n for key, n in self._rows.items() if key[0] == DECODE}
+        if not encodes or not decodes:
+            return total_ms
+        if any(stage == ENCODE for stage, _ in rows):
+            return max(total_ms, self._work_ms(encodes) / self._encode_share)
         running_ms = max(self._work_ms({key: 1}) for key in encodes)
         return min(total_ms, self._work_ms(decodes) / (1 - self._encode_share) + running_ms)
 

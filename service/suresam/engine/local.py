@@ -18,7 +18,7 @@ from suresam.domain import (
     SessionImage,
     Timings,
 )
-from suresam.engine.admission import Admission
+from suresam.engine.admission import Admission, Kind
 from suresam.engine.backlog import Backlog
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
@@ -144,13 +144,14 @@ class LocalEngine:
 
     async def segment(self, call: SegmentCall) -> SegmentReply:
         """Answer prompts on an uploaded image or a session's."""
-        with self._admission.permit():
+        kind: Kind = "click" if call.image is None else "upload"
+        with self._admission.permit(kind, call.remaining_ms):
             caller = _caller(call.tenant, call.remaining_ms)
             return await _within(call.remaining_ms, self._segment(call, caller))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
-        with self._admission.permit():
+        with self._admission.permit("upload", call.remaining_ms):
             caller = _caller(call.tenant, call.remaining_ms)
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
@@ -160,7 +161,7 @@ class LocalEngine:
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
-        with self._admission.permit():
+        with self._admission.permit("upload", call.remaining_ms):
             caller = _caller(call.tenant, call.remaining_ms)
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
@@ -327,7 +328,10 @@ def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
 
 async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Wait for all; if one fails, the others are cancelled, since nobody waits for them."""
-    tasks = [asyncio.create_task(work) for work in works]
+    every = list(works)
+    if len(every) == 1:  # most requests have one prompt, and need no task for it
+        return [await every[0]]
+    tasks = [asyncio.create_task(work) for work in every]
     try:
         return await asyncio.gather(*tasks)
     finally:
