@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from suresam.benchmarks.serve.exchange import OK, Exchange
 from suresam.benchmarks.serve.load_test import Phase
+from suresam.benchmarks.serve.overload import RECOVERY
 
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 _ERROR_COLOUR = "black"
@@ -23,7 +24,7 @@ def draw_load(phases: Sequence[Phase], goal_ms: float, title: str) -> bytes:
         goal_ms: drawn as a line.
         title: above everything.
     """
-    offered = [phase for phase in phases if phase.rate is not None]
+    offered = load_curve(phases)
     has_sweep = len({phase.rate for phase in offered}) > 1
     canvas = Figure(figsize=(15 if has_sweep else 10, 4.6), dpi=110, layout="constrained")
     canvas.suptitle(title, fontweight="bold")
@@ -31,12 +32,21 @@ def draw_load(phases: Sequence[Phase], goal_ms: float, title: str) -> bytes:
     _draw_distribution(axes[0], phases, goal_ms)
     _draw_course(axes[1], phases, goal_ms)
     if has_sweep:
-        _draw_sweep(axes[2], sorted(offered, key=lambda phase: phase.rate or 0.0), goal_ms)
+        _draw_sweep(axes[2], offered, goal_ms)
     for each in axes:
         each.grid(alpha=0.3)
     buffer = BytesIO()
     canvas.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def load_curve(phases: Sequence[Phase]) -> list[Phase]:
+    """The phases that say what a load does, by what was offered.
+
+    Not a recovery: what happens in it is the overload's doing, and not that of its own load.
+    """
+    offered = [phase for phase in phases if phase.rate is not None and phase.name != RECOVERY]
+    return sorted(offered, key=lambda phase: phase.rate or 0.0)
 
 
 def _draw_distribution(axes: Axes, phases: Sequence[Phase], goal_ms: float) -> None:
@@ -91,7 +101,10 @@ def _draw_sweep(axes: Axes, offered: Sequence[Phase], goal_ms: float) -> None:
     right.plot(rates, p99, "s--", color=_COLOURS[1], label="p99 (right)")
     right.set(ylabel="p99, ms", yscale="log")
     handles = [*axes.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
-    axes.legend(handles=handles, loc="upper left", fontsize=8)
+    # Below: there is no corner that no point ever comes to.
+    axes.legend(
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8
+    )
 
 
 def _clicks(phase: Phase) -> list[Exchange]:
