@@ -12,12 +12,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.holds import callers
+from bench.holds import bulk, callers, faults, overload, same_masks, soak
 
 from suresam.benchmarks.serve.process import prepare_process
 from suresam.machine import describe_machine
 
-CHECKS = {"callers": callers}
+CHECKS = {
+    "callers": callers,
+    "overload": overload,
+    "bulk": bulk,
+    "faults": faults,
+    "soak": soak,
+    "same-masks": same_masks,
+}
 
 
 def main() -> int:

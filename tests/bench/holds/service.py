@@ -26,6 +26,25 @@ def fake_service(*options: str) -> ServerProcess:
 
 
 @asynccontextmanager
+async def target_of(
+    server: ServerProcess, transport: str, deadline_ms: float | None = None
+) -> AsyncIterator[Target]:
+    """A server whose clicks go over "REST" or "gRPC", for a generator of raised priority."""
+    asked = {} if deadline_ms is None else {"deadline_ms": deadline_ms}
+    rest = RestServer(server.url, asked, _TIMEOUT_S)
+    grpc = None
+    if transport == "gRPC":
+        grpc = GrpcClicks(server.address, None, _TIMEOUT_S, deadline_ms)
+    try:
+        with raised_priority():
+            yield Target(rest, grpc or rest)
+    finally:
+        rest.close()
+        if grpc is not None:
+            await grpc.close()
+
+
+@asynccontextmanager
 async def load_test(
     server: ServerProcess,
     transport: str,
@@ -35,25 +54,14 @@ async def load_test(
     seed: int = 0,
     deadline_ms: float | None = None,
 ) -> AsyncIterator[LoadTest]:
-    """Load on a server; clicks go over "REST" or "gRPC"."""
-    rest = RestServer(
-        server.url, {} if deadline_ms is None else {"deadline_ms": deadline_ms}, _TIMEOUT_S
-    )
-    grpc = None
-    if transport == "gRPC":
-        grpc = GrpcClicks(server.address, None, _TIMEOUT_S, deadline_ms)
-    try:
-        with raised_priority():
-            yield LoadTest(
-                Target(rest, grpc or rest),
-                Pictures(parse_sizes(sizes), seed=seed),
-                seed=seed,
-                goal_ms=goal_ms,
-                max_lag_ms=MAX_LAG_MS,
-                tell_counts=lambda what: tell_counts(what, sys.stderr),
-                pid=server.pid,
-            )
-    finally:
-        rest.close()
-        if grpc is not None:
-            await grpc.close()
+    """Load on a server."""
+    async with target_of(server, transport, deadline_ms) as target:
+        yield LoadTest(
+            target,
+            Pictures(parse_sizes(sizes), seed=seed),
+            seed=seed,
+            goal_ms=goal_ms,
+            max_lag_ms=MAX_LAG_MS,
+            tell_counts=lambda what: tell_counts(what, sys.stderr),
+            pid=server.pid,
+        )
