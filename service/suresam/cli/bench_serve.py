@@ -69,8 +69,8 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--goal-ms", type=float, default=250.0, metavar="MS",
         help="a click answered within it is good (default: 250)")  # fmt: skip
     add("--deadline-ms", type=float, metavar="MS",
-        help="that clicks ask for, so that the server can refuse what would come too late "
-        "(default: the server's own)")  # fmt: skip
+        help="that clicks ask for, so that the server can refuse what would come too late; not "
+        "those of people without a pause (default: the server's own)")  # fmt: skip
     add("--max-lag-ms", type=float, default=20.0, metavar="MS",
         help="bound on the generator's own lag, p99 (default: 20)")  # fmt: skip
     add("--timeout", type=float, default=30.0, metavar="S",

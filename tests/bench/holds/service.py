@@ -2,17 +2,15 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from bench.contestant import child_environment
 from bench.fake_server import COMMAND
 
-from suresam.benchmarks.serve.grpc_clicks import GrpcClicks
 from suresam.benchmarks.serve.load_test import LoadTest
 from suresam.benchmarks.serve.pictures import Pictures, parse_sizes
 from suresam.benchmarks.serve.process import raised_priority
-from suresam.benchmarks.serve.rest_server import RestServer
-from suresam.benchmarks.serve.target import Target
+from suresam.benchmarks.serve.target import Target, open_target
 from suresam.benchmarks.server_process import ServerProcess
 from suresam.evaluation.progress import tell_counts
 
@@ -26,22 +24,18 @@ def fake_service(*options: str) -> ServerProcess:
 
 
 @asynccontextmanager
-async def target_of(
-    server: ServerProcess, transport: str, deadline_ms: float | None = None
-) -> AsyncIterator[Target]:
+async def target_of(server: ServerProcess, transport: str) -> AsyncIterator[Target]:
     """A server whose clicks go over "REST" or "gRPC", for a generator of raised priority."""
-    asked = {} if deadline_ms is None else {"deadline_ms": deadline_ms}
-    rest = RestServer(server.url, asked, _TIMEOUT_S)
-    grpc = None
-    if transport == "gRPC":
-        grpc = GrpcClicks(server.address, None, _TIMEOUT_S, deadline_ms)
-    try:
+    async with _opened(server, transport, None) as target:
         with raised_priority():
-            yield Target(rest, grpc or rest)
-    finally:
-        rest.close()
-        if grpc is not None:
-            await grpc.close()
+            yield target
+
+
+def _opened(
+    server: ServerProcess, transport: str, deadline_ms: float | None
+) -> AbstractAsyncContextManager[Target]:
+    grpc = server.address if transport == "gRPC" else None
+    return open_target(server.url, grpc, timeout_s=_TIMEOUT_S, deadline_ms=deadline_ms)
 
 
 @asynccontextmanager
@@ -55,7 +49,10 @@ async def load_test(
     deadline_ms: float | None = None,
 ) -> AsyncIterator[LoadTest]:
     """Load on a server."""
-    async with target_of(server, transport, deadline_ms) as target:
+    async with (
+        target_of(server, transport) as patient,
+        _opened(server, transport, deadline_ms) as target,
+    ):
         yield LoadTest(
             target,
             Pictures(parse_sizes(sizes), seed=seed),
@@ -64,4 +61,5 @@ async def load_test(
             max_lag_ms=MAX_LAG_MS,
             tell_counts=lambda what: tell_counts(what, sys.stderr),
             pid=server.pid,
+            patient=patient,
         )

@@ -203,7 +203,7 @@ async def _picture(request: Request, call: SegmentRequest) -> Response:
 
 
 async def _aside(request: Request, is_long: bool, work: Callable[[], T]) -> T:
-    """JSON work, off the event loop where it is long; a short one is not worth a turn of threads."""
+    """Work on JSON, off the event loop where it is long; a short one is not worth a thread."""
     return await _in_pool(request, work) if is_long else work()
 
 

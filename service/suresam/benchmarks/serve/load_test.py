@@ -77,6 +77,8 @@ class LoadTest:
         max_lag_ms: a phase in which the generator's own lag is over this is void.
         tell_counts: for progress.
         pid: of the server, if it is ours.
+        patient: the same server, asked by the people of a closed loop: a deadline that has clicks
+            refused would hide how many the server can answer. None is `target`.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class LoadTest:
         max_lag_ms: float,
         tell_counts: TellCounts,
         pid: int | None = None,
+        patient: Target | None = None,
     ) -> None:
         self._target = target
+        self._patient = patient or target
         self._pictures = pictures
         self._rng = np.random.default_rng(seed)
         self._goal_ms = goal_ms
@@ -117,7 +121,7 @@ class LoadTest:
             ConfigurationError: the server takes no pictures.
         """
         rngs = self._rng.spawn(number)
-        people = [Person(self._target, self._pictures, mean_clicks, rng) for rng in rngs]
+        people = [Person(self._patient, self._pictures, mean_clicks, rng) for rng in rngs]
         await _few_at_a_time([person.come for person in people])
         before = await self._samples()
         with self._tell_counts("seconds") as tell:

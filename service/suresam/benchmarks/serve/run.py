@@ -1,17 +1,15 @@
 """A load test from its options to its phases."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from suresam.benchmarks.serve.grpc_clicks import GrpcClicks
 from suresam.benchmarks.serve.load_test import LoadTest, Phase, TellCounts
 from suresam.benchmarks.serve.options import DEFAULT_PEOPLE, LoadOptions
 from suresam.benchmarks.serve.overload import OverloadReport, measure_capacity, overload
 from suresam.benchmarks.serve.pictures import Pictures
 from suresam.benchmarks.serve.process import raised_priority
-from suresam.benchmarks.serve.rest_server import RestServer
 from suresam.benchmarks.serve.sweep import CAPACITY_SHARES, sweep
-from suresam.benchmarks.serve.target import Target
+from suresam.benchmarks.serve.target import open_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +46,22 @@ async def run_load(options: LoadOptions, server: Server, tell_counts: TellCounts
     Raises:
         ConfigurationError: the server cannot be reached, or gives no masks without load.
     """
-    asked: dict[str, Any] = {}
-    if options.member is not None:
-        asked["route"] = {"mode": options.member}
-    if options.deadline_ms is not None:
-        asked["deadline_ms"] = options.deadline_ms
-    rest = RestServer(server.url, asked, options.timeout)
-    grpc = None
-    try:
-        await rest.check_ready()
-        if server.grpc is not None:
-            grpc = GrpcClicks(server.grpc, options.member, options.timeout, options.deadline_ms)
-            await grpc.check_ready()
+    opened = partial(
+        open_target, server.url, server.grpc, member=options.member, timeout_s=options.timeout
+    )
+    async with opened(deadline_ms=options.deadline_ms) as target, opened() as patient:
         test = LoadTest(
-            Target(rest, grpc or rest),
+            target,
             Pictures(options.sizes, options.seed),
             seed=options.seed,
             goal_ms=options.goal_ms,
             max_lag_ms=options.max_lag_ms,
             tell_counts=tell_counts,
             pid=server.pid,
+            patient=patient,
         )
         with raised_priority():
             return await _run(options, test)
-    finally:
-        rest.close()
-        if grpc is not None:
-            await grpc.close()
 
 
 async def _run(options: LoadOptions, test: LoadTest) -> LoadReport:

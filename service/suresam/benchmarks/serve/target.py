@@ -1,10 +1,13 @@
 """Who is put under load."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from suresam.benchmarks.serve.exchange import Reply
+from suresam.benchmarks.serve.grpc_clicks import GrpcClicks
 from suresam.benchmarks.serve.pictures import Picture
 from suresam.benchmarks.serve.rest_server import RestServer
 from suresam.domain import Point
@@ -49,3 +52,43 @@ class Target:
                 break
             await asyncio.sleep(_PAUSE_S)
         raise ConfigurationError(f"the server refuses uploads before any load: {reply.code}")
+
+
+@asynccontextmanager
+async def open_target(
+    url: str,
+    grpc: str | None,
+    *,
+    member: str | None = None,
+    timeout_s: float,
+    deadline_ms: float | None = None,
+) -> AsyncIterator[Target]:
+    """A server that answers, with connections that are closed in the end.
+
+    Args:
+        url: of REST.
+        grpc: host:port for clicks over gRPC, or None.
+        member: who should answer, a role or a name; None leaves it to the server.
+        timeout_s: seconds after which an answer is given up.
+        deadline_ms: that clicks ask for; None leaves it to the server.
+
+    Raises:
+        ConfigurationError: the server cannot be reached.
+    """
+    asked: dict[str, Any] = {}
+    if member is not None:
+        asked["route"] = {"mode": member}
+    if deadline_ms is not None:
+        asked["deadline_ms"] = deadline_ms
+    rest = RestServer(url, asked, timeout_s)
+    clicks = None
+    try:
+        await rest.check_ready()
+        if grpc is not None:
+            clicks = GrpcClicks(grpc, member, timeout_s, deadline_ms)
+            await clicks.check_ready()
+        yield Target(rest, clicks or rest)
+    finally:
+        rest.close()
+        if clicks is not None:
+            await clicks.close()
