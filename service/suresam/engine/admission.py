@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from suresam.engine.backlog import Backlog, Rows
@@ -15,7 +15,14 @@ from suresam.telemetry import Telemetry
 Kind = Literal["click", "upload"]
 
 _SHORTEST_RETRY_S = 0.1
-_SHARE_OF_DEADLINE = 0.5
+_SHARES_OF_DEADLINE: Mapping[Kind, float] = {"click": 0.5, "upload": 0.2}
+"""Of the time until the deadline that answers may take in the mean where a newcomer is let in. Many
+take longer than the mean; and pictures that wait hold memory and cores, and have clicks behind
+them."""
+
+_DEVICE_SHARE = 0.8
+"""Of that time, what the device may need. The rest is for reading and writing."""
+
 _RETRY_SPREAD = 0.2
 """Part by which waits are lengthened at random, so that those sent away do not return as one."""
 
@@ -62,8 +69,8 @@ class Admission:
     def permit(self, kind: Kind, remaining_ms: float) -> Iterator[None]:
         """The right to be in the engine, for the length of a `with` block.
 
-        Who would use up half of the time until the deadline at the pace at which requests of this
-        kind are answered just now is refused: half, because many take longer than the mean.
+        Who would use up too much of the time until the deadline, at the pace at which requests of
+        this kind are answered just now, is refused.
 
         Args:
             kind: requests with pictures take other ways than those without.
@@ -85,7 +92,7 @@ class Admission:
                 retry_after_s=_retry_s(self._backlog.total_ms()),
             )
         pace = self._paces[kind]
-        stay_ms, most_ms = pace.stay_ms(), _SHARE_OF_DEADLINE * remaining_ms
+        stay_ms, most_ms = pace.stay_ms(), _SHARES_OF_DEADLINE[kind] * remaining_ms
         if stay_ms > most_ms:
             self._refuse("pace")
             raise Overloaded(
@@ -109,7 +116,8 @@ class Admission:
         """The right to use the device, for the length of a `with` block.
 
         Work that cannot be done in time, behind what was let in before, is refused at once: it
-        would cost the device and help nobody. Where nothing is in progress it may try.
+        would cost the device and help nobody. Who is next may try, whatever the cost table says:
+        a table that turned everybody away would never be corrected.
 
         Args:
             rows: how many, by stage and model.
@@ -119,12 +127,13 @@ class Admission:
             Overloaded: with the time after which the same request would be let in.
         """
         wait_ms, own_ms = self._backlog.wait_ms(rows), self._backlog.own_ms(rows)
-        if rows and wait_ms > 0 and wait_ms + own_ms > remaining_ms:
+        most_ms = _DEVICE_SHARE * remaining_ms
+        if rows and wait_ms + own_ms > most_ms and not self._backlog.is_next(rows):
             self._refuse("wait")
             raise Overloaded(
                 f"the answer would take {wait_ms + own_ms:.0f} ms, {wait_ms:.0f} ms of them "
                 f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
-                retry_after_s=_retry_s(wait_ms + own_ms - remaining_ms),
+                retry_after_s=_retry_s(wait_ms + own_ms - most_ms),
             )
         self._backlog.add(rows)
         try:

@@ -39,18 +39,25 @@ class Backlog:
         """Milliseconds until the device would come to these rows.
 
         Decodes wait for decodes, for the share of encodes that goes between, and for the encode
-        that runs. Encodes wait for everything, and while decodes keep coming, which pass them, for
-        their own share of the device to be enough for those before.
+        that runs. Encodes wait for everything, and for their share of the device to be enough for
+        those before: decodes that come later pass them, and more than that share is not theirs.
         """
         total_ms = self.total_ms()
-        encodes = {key: n for key, n in self._rows.items() if key[0] == ENCODE}
-        decodes = {key: n for key, n in self._rows.items() if key[0] == DECODE}
-        if not encodes or not decodes:
-            return total_ms
+        encodes, decodes = self._of(ENCODE), self._of(DECODE)
         if any(stage == ENCODE for stage, _ in rows):
             return max(total_ms, self._work_ms(encodes) / self._encode_share)
+        if not encodes:
+            return total_ms
         running_ms = max(self._work_ms({key: 1}) for key in encodes)
         return min(total_ms, self._work_ms(decodes) / (1 - self._encode_share) + running_ms)
+
+    def is_next(self, rows: Rows) -> bool:
+        """Whether these rows wait for nobody but the launch that runs."""
+        stages = {stage for stage, _ in rows}
+        return not self._rows if ENCODE in stages else not self._of(DECODE)
+
+    def _of(self, stage: str) -> dict[tuple[str, str], int]:
+        return {key: n for key, n in self._rows.items() if key[0] == stage}
 
     def own_ms(self, rows: Rows) -> float:
         """Milliseconds that these rows take themselves."""

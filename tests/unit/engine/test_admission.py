@@ -59,9 +59,10 @@ def test_work_that_cannot_be_done_in_time_behind_others_is_refused_at_once(make,
         message = r"would take 510 ms, 500 ms of them waiting .* \(until the deadline 310 ms\)"
         with pytest.raises(Overloaded, match=message) as caught:
             admission.work(CLICK, 310).__enter__()
-        assert 0.2 <= caught.value.retry_after_s <= 1.2 * 0.2
+        # 510 ms less the device's share of 310 ms, which is 248.
+        assert 0.262 <= caught.value.retry_after_s <= 1.2 * 0.263
         assert count("rejected_total", reason="wait") == 1
-        with admission.work(CLICK, 510):
+        with admission.work(CLICK, 640):
             pass
     with admission.work(CLICK, 310):
         pass
@@ -84,8 +85,8 @@ def test_a_refused_request_leaves_nothing_in_the_backlog(make):
     with admission.work(UPLOAD, 60_000):
         for _ in range(100):
             with pytest.raises(Overloaded):
-                admission.work(UPLOAD, 150).__enter__()
-        with admission.work(UPLOAD, 200):
+                admission.work(UPLOAD, 370).__enter__()
+        with admission.work(UPLOAD, 380):
             pass
 
 
@@ -104,11 +105,19 @@ def test_a_click_does_not_wait_for_all_uploads_but_an_upload_does(make):
 def test_an_upload_behind_others_waits_until_their_share_of_the_device_is_enough_for_them():
     backlog = Backlog(work_ms, encode_share=0.25)
     backlog.add({("encode", "m"): 3})
-    assert backlog.wait_ms(UPLOAD) == 300  # nobody passes them
-    backlog.add({("decode", "m"): 1})
-    assert backlog.wait_ms(UPLOAD) == 300 / 0.25  # more clicks will come as these go
-    backlog.add({("decode", "m"): 99})
+    assert backlog.wait_ms(UPLOAD) == 300 / 0.25  # clicks that come will pass them
+    backlog.add({("decode", "m"): 100})
     assert backlog.wait_ms(UPLOAD) == 1300  # here they are
+
+
+def test_a_cost_table_that_says_too_much_does_not_turn_everybody_away_for_ever(make):
+    """Behind an upload of 100 ms a click that has 50 may be late; but nobody else asks."""
+    admission = make()
+    with admission.work(UPLOAD, 60_000):
+        with admission.work(CLICK, 50), pytest.raises(Overloaded):
+            admission.work(CLICK, 50).__enter__()
+        with admission.work(CLICK, 50):
+            pass
 
 
 def test_a_click_waits_no_longer_than_for_everything():
@@ -176,15 +185,15 @@ def busy(make, kind):
     return admission, inside
 
 
-@pytest.mark.parametrize("kind", ["click", "upload"])
-def test_who_would_stay_for_half_of_the_deadline_is_refused_at_once(make, count, kind):
+@pytest.mark.parametrize(("kind", "share"), [("click", 0.5), ("upload", 0.2)])
+def test_who_would_stay_for_too_much_of_the_deadline_is_refused_at_once(make, count, kind, share):
     admission, _inside = busy(make, kind)
     # Two inside at ten a second: a newcomer is answered after 0.2 s.
     with pytest.raises(Overloaded, match=r"take 200 ms just now \(let in below 190 ms") as caught:
-        permit(admission, kind, remaining_ms=380).__enter__()
+        permit(admission, kind, remaining_ms=190 / share).__enter__()
     assert caught.value.retry_after_s >= 0.1
     assert count("rejected_total", reason="pace") == 1
-    with permit(admission, kind, remaining_ms=400.1):
+    with permit(admission, kind, remaining_ms=200.1 / share):
         pass
 
 

@@ -195,8 +195,8 @@ async def test_a_click_that_could_not_be_in_time_is_refused_at_once(make, backbo
     short = replace(clicks, prompts=click(1), remaining_ms=300.0)
     with pytest.raises(Overloaded, match="300 ms") as caught:
         await engine.segment(short)
-    # 3 x 116 + 7.25 ms, less the 300 ms that were left.
-    assert 0.1 <= caught.value.retry_after_s <= 0.13
+    # 3 x 116 + 7.25 ms, less the device's share of the 300 ms that were left, which is 240.
+    assert 0.115 <= caught.value.retry_after_s <= 0.139
     assert count("rejected_total", reason="wait") == 1
     backbones[0].gate.set()
     await asyncio.gather(*inside)
