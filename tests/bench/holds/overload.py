@@ -24,8 +24,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--factor", type=float, default=3.0, help="of the capacity (default: 3)")
     add("--people", type=int, default=16, help="who measure the capacity (default: 16)")
     add("--seconds", type=float, default=10.0, help="of each of the four phases (default: 10)")
-    add("--rows", type=int, default=4, help="of a full launch, which takes 20 ms: a server can "
-        "refuse in time only if its device is busy before its cores are (default: 4)")  # fmt: skip
+    add("--rows", type=int, default=2, help="of a full launch, which takes 20 ms: a server can "
+        "refuse in time only if its device is busy before its cores are (default: 2)")  # fmt: skip
     add("--size", default="320x240", help="of the pictures (default: 320x240)")
     add("--transport", choices=("REST", "gRPC"), default="REST", help="of the clicks")
 
