@@ -197,7 +197,7 @@ async def test_a_click_that_could_not_be_in_time_is_refused_at_once(make, backbo
     backbones[0].gate.clear()
     clicks = replace(ON_SESSION, session_id=session.session_id, prompts=click(*[1] * 16))
     inside = [asyncio.create_task(engine.segment(clicks)) for _ in range(3)]
-    await turn(lambda: device_of(engine)._worker._scheduler.waiting()["decode", "fake-small"] == 32)
+    await turn(lambda: device_of(engine)._worker._scheduler.waiting()["decode", "fake-small"] >= 32)
     for rows in (1, 16):
         device_of(engine)._costs.__init__()
         device_of(engine)._costs.record("decode", "fake-small", rows, 100.0 + rows)
