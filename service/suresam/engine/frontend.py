@@ -55,11 +55,6 @@ class Frontend:
         )
 
     @property
-    def num_sessions(self) -> int:
-        """Sessions alive."""
-        return len(self._sessions)
-
-    @property
     def is_closed(self) -> bool:
         """Whether nobody is let in any more."""
         return self._permits.is_closed

@@ -75,9 +75,6 @@ class SessionStore:
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
         self._size_bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def check_new_id(self, tenant: str, session_id: str | None) -> None:
         """Refuse a malformed id, or one that is alive.
 
@@ -210,7 +207,7 @@ class SessionStore:
         self._report()
 
     def _report(self) -> None:
-        self._telemetry.sessions.set(len(self))
+        self._telemetry.sessions.set(len(self._entries))
 
     def _public(self, session_id: str, entry: _Entry) -> Session:
         return Session(

@@ -162,8 +162,7 @@ class Worker:
         with self._putting, self._changed:
             if self._running is not running:
                 return
-            held, self._held, self._running = self._held, (), None
-            self._quarantine.blame(job.identity for job in held if not job.reply.done())
+            held = self._blame_held()
             self.start()
             for job in held:
                 _fail(job, WorkerFailed(f"{reason}; try again"))
@@ -204,8 +203,7 @@ class Worker:
 
     def _bury(self, is_lost: bool) -> None:
         """See to those whom the dead thread leaves behind."""
-        held, self._held, self._running = self._held, (), None
-        self._quarantine.blame(job.identity for job in held if not job.reply.done())
+        held = self._blame_held()
         # First the new thread: who is told to try again must find it.
         if is_lost:
             self._is_lost = True
@@ -215,6 +213,12 @@ class Worker:
             self.start()
         for job in held:
             _fail(job, WorkerFailed("the device's worker died; try again"))
+
+    def _blame_held(self) -> Sequence[Job]:
+        """Those whom a thread leaves behind in its launch, who are suspects from now on."""
+        held, self._held, self._running = self._held, (), None
+        self._quarantine.blame(job.identity for job in held if not job.reply.done())
+        return held
 
     def _note(self, held: Sequence[Job]) -> None:
         """Leave word of what is on the device, should the process not come back from it."""

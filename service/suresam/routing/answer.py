@@ -20,19 +20,23 @@ class Answer:
     route: Route
 
 
-def first_answers(reply: SegmentReply, choice: Choice) -> tuple[Answer, ...]:
-    """What the member that was asked first says, as it stands."""
-    return tuple(
-        Answer(
-            prediction,
-            Route(
-                model=choice.model,
-                role=choice.role,
-                escalated=False,
-                reason=choice.reason,
-                expected_gain=None,
-                cost={**reply.marginal_cost_ms, "spent": spent_ms},
-            ),
-        )
-        for prediction, spent_ms in zip(reply.predictions, reply.spent_ms, strict=True)
+def as_it_stands(
+    reply: SegmentReply, index: int, choice: Choice, expected_gain: float | None = None
+) -> Answer:
+    """What the member that was asked first says to one prompt.
+
+    Args:
+        reply: of that member.
+        index: of the prompt.
+        choice: the member, and why its answer is given.
+        expected_gain: in IoU, of the larger member that was thought of; None if none was.
+    """
+    route = Route(
+        model=choice.model,
+        role=choice.role,
+        escalated=False,
+        reason=choice.reason,
+        expected_gain=expected_gain,
+        cost={**reply.marginal_cost_ms, "spent": reply.spent_ms[index]},
     )
+    return Answer(reply.predictions[index], route)

@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 
-from suresam.domain import Prediction, ResultError, Route, RouteRequest
+from suresam.domain import Prediction, ResultError, RouteRequest
 from suresam.engine.client import EngineClient, SegmentCall, SegmentReply
 from suresam.errors import NonFiniteOutput, ServiceError, Superseded
-from suresam.routing.answer import Answer
+from suresam.routing.answer import Answer, as_it_stands
 from suresam.routing.budget import ShareBudget
 from suresam.routing.matching import match_masks
 from suresam.routing.memory import DecisionMemory
@@ -21,6 +21,7 @@ from suresam.routing.policy import (
     BUDGET,
     LARGER_FAILED,
     Bounds,
+    Choice,
     Decision,
     Evidence,
     decide,
@@ -88,7 +89,13 @@ class Escalation:
         seconds = await asyncio.gather(
             *(self._ask(call, model, indices, left_ms) for model, indices in chosen.items())
         )
-        answers = [self._stay(call, reply, index, decision) for index, decision in enumerate(first)]
+        role = role_of(call.model, self._members)
+        answers = [
+            as_it_stands(
+                reply, index, Choice(call.model, role, decision.reason), decision.expected_gain
+            )
+            for index, decision in enumerate(first)
+        ]
         for (model, indices), second in zip(chosen.items(), seconds, strict=True):
             for place, index in enumerate(indices):
                 answers[index] = await self._larger(
@@ -147,19 +154,6 @@ class Escalation:
         except ServiceError as error:
             logger.info("%s did not answer: %s: %s", model, error.code, error.message)
         return None
-
-    def _stay(
-        self, call: SegmentCall, reply: SegmentReply, index: int, decision: Decision
-    ) -> Answer:
-        route = Route(
-            model=call.model,
-            role=role_of(call.model, self._members),
-            escalated=False,
-            reason=decision.reason,
-            expected_gain=decision.expected_gain,
-            cost={**reply.marginal_cost_ms, "spent": reply.spent_ms[index]},
-        )
-        return Answer(reply.predictions[index], route)
 
     async def _larger(
         self,

@@ -34,7 +34,7 @@ from suresam.engine.client import (
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.masks.encoding import EncodedMask, encode_masks
-from suresam.routing.answer import Answer, first_answers
+from suresam.routing.answer import Answer, as_it_stands
 from suresam.routing.escalation import Escalation
 from suresam.routing.policy import choose_member
 from suresam.telemetry import Telemetry
@@ -128,7 +128,7 @@ class Router:
         check_request(request, self._limits.prompts)
         options = request.options
         choice = choose_member(options.route, self._members)
-        escalates = options.route.mode == AUTO and self._escalation is not None
+        escalation = self._escalation if options.route.mode == AUTO else None
         call = SegmentCall(
             tenant=TENANT,
             model=choice.model,
@@ -144,14 +144,16 @@ class Router:
             maps=options.uncertainty.maps,
             entropy="entropy" in options.uncertainty.methods,
             # Without them nobody could say what a larger member would gain.
-            heads="usam" in options.uncertainty.methods or escalates,
+            heads="usam" in options.uncertainty.methods or escalation is not None,
             turn=turn,
         )
         reply = await self._engine.segment(call)
-        if options.route.mode == AUTO and self._escalation is not None:
-            answers = await self._escalation.improve(call, reply, options.route, started)
+        if escalation is not None:
+            answers = await escalation.improve(call, reply, options.route, started)
         else:
-            answers = first_answers(reply, choice)
+            answers = tuple(
+                as_it_stands(reply, index, choice) for index in range(len(request.prompts))
+            )
         results = await self._encode(request, answers)
         total_ms = (time.monotonic() - started) * 1000
         return SegmentResponse(
