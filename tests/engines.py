@@ -1,14 +1,17 @@
 """Engines round fake devices, in the test's own process or in one of theirs."""
 
+import asyncio
 import io
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 
+from device import until
 from PIL import Image
 
 from suresam.domain import Point, Prompt
-from suresam.engine.client import CreateSessionCall, SegmentCall
+from suresam.engine.client import CreateSessionCall, SegmentCall, SegmentReply
+from suresam.engine.frontend import Frontend
 from suresam.engine.local import Member
 from suresam.segmentation.fake import FakeBackbone
 
@@ -115,3 +118,14 @@ def named(prompt_id: str | None, x: float = 1) -> Prompt:
 CALL = SegmentCall("t", "fake-small", click(1), LONG_MS, image=photo())
 CREATE = CreateSessionCall("t", "fake-small", (photo(1), photo(2)), LONG_MS, "s")
 ON_SESSION = SegmentCall("t", "fake-small", click(1), LONG_MS, session_id="s")
+
+
+async def held(
+    engine: Frontend, backbone: FakeBackbone, call: SegmentCall = CALL
+) -> "asyncio.Task[SegmentReply]":
+    """A call whose launch stands on the device until the gate opens."""
+    backbone.gate.clear()
+    entered = backbone.num_entered
+    front = asyncio.create_task(engine.segment(call))
+    await until(lambda: backbone.num_entered > entered)
+    return front

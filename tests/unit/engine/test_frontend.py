@@ -7,8 +7,18 @@ from functools import partial
 
 import numpy as np
 import pytest
-from device import until
-from engines import CALL, CREATE, LONG_MS, ON_SESSION, SharedFake, click, members_of, named, photo
+from engines import (
+    CALL,
+    CREATE,
+    LONG_MS,
+    ON_SESSION,
+    SharedFake,
+    click,
+    held,
+    members_of,
+    named,
+    photo,
+)
 from PIL import Image
 
 from suresam.domain import ImageSize, Prediction
@@ -77,15 +87,6 @@ async def make(place, backbones, pool, telemetry, clock):
         backbone.gate.set()
     for engine in made:
         await engine.close(0)
-
-
-async def held(engine, backbone, call=CALL):
-    """A call whose launch stands on the device until the gate opens."""
-    backbone.gate.clear()
-    entered = backbone.num_entered
-    front = asyncio.create_task(engine.segment(call))
-    await until(lambda: backbone.num_entered > entered)
-    return front
 
 
 async def test_an_upload_is_encoded_once_and_every_prompt_answered(make, backbones):

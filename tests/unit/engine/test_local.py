@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from device import Turnstile
-from engines import CALL, CREATE, ON_SESSION, click, members_of, named, photo
+from engines import CALL, CREATE, ON_SESSION, click, held, members_of, named, photo
 
 from suresam.domain import Prediction, ResultError
 from suresam.engine.cache import CacheLimits
@@ -102,11 +102,11 @@ async def test_who_joins_a_queued_encode_is_told_how_long_that_waits(make, backb
     """A click on a cached image would pass the uploads that wait; this one cannot."""
     engine = await make(max_in_flight=20)
     await engine.segment(CALL)
-    backbones[0].gate.clear()
     uploads = [replace(CALL, image=photo(red)) for red in range(20, 30)]
-    inside = [asyncio.create_task(engine.segment(call)) for call in uploads]
+    front = await held(engine, backbones[0], uploads[0])
+    inside = [asyncio.create_task(engine.segment(call)) for call in uploads[1:]]
     worker = device_of(engine)._worker
-    await turn(lambda: len(worker._held) + sum(worker._scheduler.waiting().values()) == 10)
+    await turn(lambda: worker._scheduler.waiting()["encode", "fake-small"] == 9)
     device_of(engine)._costs.__init__()
     for rows in (1, 4):
         device_of(engine)._costs.record("encode", "fake-small", rows, 100.0 * rows)
@@ -117,14 +117,14 @@ async def test_who_joins_a_queued_encode_is_told_how_long_that_waits(make, backb
     cached = asyncio.create_task(engine.segment(replace(CALL, remaining_ms=900.0)))
     await turn(lambda: worker._scheduler.waiting()["decode", "fake-small"] == 1)
     backbones[0].gate.set()
-    await asyncio.gather(cached, *inside)
+    await asyncio.gather(front, cached, *inside)
 
 
 async def test_each_prompt_that_is_answered_leaves_the_backlog(make, backbones, turn):
     gate = backbones[0].gate = Turnstile()
     engine = await make()
     session = await engine.create_session(CREATE)
-    front = await held_by_a_click(engine, backbones, turn, session)
+    front = await held(engine, backbones[0], asked(session, named("front")))
     call = replace(ON_SESSION, session_id=session.session_id, prompts=click(*[1] * 20))
     request = asyncio.create_task(engine.segment(call))
     key = ("decode", "fake-small")
@@ -180,9 +180,7 @@ async def test_a_bad_prompt_row_is_an_error_of_its_own_only(make, backbones):
 async def test_a_deadline_that_passes_drops_what_waits(make, backbones, turn, count):
     engine = await make()
     device_of(engine)._costs.__init__()  # a slow machine would refuse it at once
-    backbones[0].gate.clear()
-    front = asyncio.create_task(engine.segment(CALL))
-    await turn(lambda: device_of(engine)._worker._held)
+    front = await held(engine, backbones[0])
     with pytest.raises(DeadlineExceeded, match="not ready within the 50 ms that were left"):
         await engine.segment(replace(CALL, image=photo(20), remaining_ms=50))
     await turn(lambda: count("cancelled_total", stage="encode"))
@@ -216,18 +214,10 @@ def asked(session, *prompts):
     return replace(ON_SESSION, session_id=session.session_id, prompts=prompts)
 
 
-async def held_by_a_click(engine, backbones, turn, session):
-    """A click that the device works on, so that the next ones must queue."""
-    backbones[0].gate.clear()
-    front = asyncio.create_task(engine.segment(asked(session, named("front"))))
-    await turn(lambda: [job for job in device_of(engine)._worker._held if job.reply.running()])
-    return front
-
-
 async def test_a_newer_click_takes_the_place_of_one_that_still_waits(make, backbones, turn, count):
     engine = await make()
     session = await engine.create_session(CREATE)
-    front = await held_by_a_click(engine, backbones, turn, session)
+    front = await held(engine, backbones[0], asked(session, named("front")))
     waiting = device_of(engine)._worker._scheduler.waiting
     older = asyncio.create_task(engine.segment(asked(session, named("a", 1))))
     await turn(lambda: waiting()["decode", "fake-small"] == 1)
@@ -246,7 +236,7 @@ async def test_a_newer_click_takes_the_place_of_one_that_still_waits(make, backb
 async def test_only_the_superseded_prompt_of_several_is_an_error(make, backbones, turn, count):
     engine = await make()
     session = await engine.create_session(CREATE)
-    front = await held_by_a_click(engine, backbones, turn, session)
+    front = await held(engine, backbones[0], asked(session, named("front")))
     both = asyncio.create_task(engine.segment(asked(session, named("a"), named("b"))))
     await turn(lambda: device_of(engine)._worker._scheduler.waiting()["decode", "fake-small"] == 2)
     newer = asyncio.create_task(engine.segment(asked(session, named("a"))))
@@ -265,9 +255,7 @@ async def test_a_click_that_waits_for_its_image_gives_way_without_losing_the_enc
     session = await engine.create_session(CREATE)
     await engine.segment(replace(CALL, image=photo(99)))  # drives the session's embedding out
     backbones[0].launches.clear()
-    front = asyncio.create_task(engine.segment(replace(CALL, image=photo(50))))
-    backbones[0].gate.clear()
-    await turn(lambda: device_of(engine)._worker._held)
+    front = await held(engine, backbones[0], replace(CALL, image=photo(50)))
     older = asyncio.create_task(engine.segment(asked(session, named("a"))))
     await turn(lambda: device_of(engine)._worker._scheduler.waiting()["encode", "fake-small"])
     newer = asyncio.create_task(engine.segment(asked(session, named("a"))))
@@ -283,7 +271,7 @@ async def test_a_click_that_waits_for_its_image_gives_way_without_losing_the_enc
 async def test_clicks_of_no_or_of_other_names_do_not_supersede(make, backbones, turn, prompts):
     engine = await make()
     session = await engine.create_session(CREATE)
-    front = await held_by_a_click(engine, backbones, turn, session)
+    front = await held(engine, backbones[0], asked(session, named("front")))
     clicks = [asyncio.create_task(engine.segment(asked(session, named(p)))) for p in prompts]
     await turn(lambda: device_of(engine)._worker._scheduler.waiting()["decode", "fake-small"] == 2)
     backbones[0].gate.set()
@@ -293,9 +281,7 @@ async def test_clicks_of_no_or_of_other_names_do_not_supersede(make, backbones, 
 
 async def test_one_bad_image_of_a_session_calls_the_others_off(make, backbones, turn):
     engine = await make()
-    backbones[0].gate.clear()
-    front = asyncio.create_task(engine.segment(CALL))
-    await turn(lambda: device_of(engine)._worker._held)
+    front = await held(engine, backbones[0])
     with pytest.raises(InvalidImage):
         await engine.create_session(replace(CREATE, images=(photo(1), photo(2), b"text")))
     small = device_of(engine)._engines["fake-small"]

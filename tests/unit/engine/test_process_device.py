@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from device import until
-from engines import CALL, CREATE, ON_SESSION, SharedFake, members_of, photo
+from engines import CALL, CREATE, ON_SESSION, SharedFake, held, members_of, photo
 
 from suresam.domain import Prediction
 from suresam.engine.cache import CacheLimits
@@ -74,15 +74,6 @@ def pid(engine):
     return engine._devices[0].pid
 
 
-async def standing(engine, backbone, call=CALL):
-    """A call whose launch stands on the device until the gate opens."""
-    backbone.gate.clear()
-    entered = backbone.num_entered
-    front = asyncio.create_task(engine.segment(call))
-    await until(lambda: backbone.num_entered > entered)
-    return front
-
-
 async def again(engine, call):
     """What a client that is told to try again gets in the end."""
     for _ in range(600):
@@ -97,7 +88,7 @@ async def test_a_killed_engine_is_replaced_and_sessions_live_on(engine, backbone
     session = await engine.create_session(CREATE)
     before = await engine.segment(ON_SESSION)
     old = pid(engine)
-    front = await standing(engine, backbone)
+    front = await held(engine, backbone)
     os.kill(old, signal.SIGKILL)
     with pytest.raises(WorkerFailed, match="try again"):
         await front
@@ -126,7 +117,7 @@ async def test_counters_do_not_fall_when_an_engine_is_replaced(engine, telemetry
 
 async def test_an_input_that_kills_engines_is_tried_alone_and_then_refused(engine, backbone):
     crash = replace(CALL, image=photo(CRASH))
-    front = await standing(engine, backbone)
+    front = await held(engine, backbone)
     both = [asyncio.create_task(engine.segment(call)) for call in (crash, CALL)]
     await engine.models()
     backbone.gate.set()
@@ -142,7 +133,7 @@ async def test_an_input_that_kills_engines_is_tried_alone_and_then_refused(engin
 
 async def test_a_launch_that_does_not_come_back_ends_its_engine(engine, backbone, caplog):
     old = pid(engine)
-    front = await standing(engine, backbone)
+    front = await held(engine, backbone)
     with pytest.raises(WorkerFailed):
         await front
     backbone.gate.set()
