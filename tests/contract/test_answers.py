@@ -172,7 +172,9 @@ async def test_a_mask_that_nothing_improves_is_accepted_or_for_review(
     assert result.advice.point is None
 
 
-async def test_installed_heads_and_calibration_are_told_with_their_hash(serving, connect, transport):
+async def test_installed_heads_and_calibration_are_told_with_their_hash(
+    serving, connect, transport
+):
     own = heads_of("fake-small", calibration=calibration_of("fake-small"))
     heads = {"fake-small": replace(own, calibration_sha256="2" * 64)}
     async with serving(heads=heads) as running, connect(running, transport) as client:
