@@ -215,6 +215,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _refuse_record_of_nothing(self) -> "Settings":
+        if self.shadow_file is not None and self.route != "shadow":
+            raise ValueError(
+                f"shadow_file={self.shadow_file} is written with route=shadow alone (this is "
+                f"route={self.route})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refuse_open_door(self) -> "Settings":
         if not self.allow_anonymous and not is_loopback(self.host):
             raise ValueError(
