@@ -82,7 +82,7 @@ def pid(engine):
 
 async def again(engine, call):
     """What a client that is told to try again gets in the end."""
-    for _ in range(600):
+    for _ in range(2400):
         try:
             return await engine.segment(call)
         except (NotReady, WorkerFailed):
