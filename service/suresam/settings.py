@@ -90,10 +90,25 @@ class Settings(BaseSettings):
         description="compile the models before serving, which needs a C++ compiler and minutes; "
         "their masks must be those of the models as they are",
     )
-    route: Literal["small", "auto"] = Field(
+    route: Literal["small", "auto", "shadow"] = Field(
         "small",
         description="what becomes of requests in auto mode: small answers all of them, auto asks a "
-        "larger member where its expected gain is worth it",
+        "larger member where its expected gain is worth it, shadow answers as small does and asks "
+        "the large member afterwards, in quiet times, what it would have gained",
+    )
+    shadow_share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="part of the prompts in auto mode that shadow mode draws, above 0 to 1",
+    )
+    shadow_file: str | None = Field(
+        None,
+        description="file to which shadow mode adds a JSON line for each comparison, for `suresam "
+        "calibrate route` (default: metrics alone)",
+    )
+    shadow_file_bytes: Bytes = Field(
+        16 * _MIB, description="bytes of that file, which end shadow mode"
     )
     large_share: float = Field(
         1.0,
@@ -196,6 +211,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"default_deadline_ms={self.default_deadline_ms:g} is over "
                 f"max_deadline_ms={self.max_deadline_ms:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_record_of_nothing(self) -> "Settings":
+        if self.shadow_file is not None and self.route != "shadow":
+            raise ValueError(
+                f"shadow_file={self.shadow_file} is written with route=shadow alone (this is "
+                f"route={self.route})"
             )
         return self
 

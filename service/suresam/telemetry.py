@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 _Labels = tuple[tuple[str, str], ...]
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.06, 0.1, 0.2, 0.35, 0.6, 1, 2, 5, 10, 30)
+_GAINS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 
 
@@ -60,6 +61,19 @@ class Telemetry:
             "queue_cost_seconds", "Work waiting, by the measured cost table.", "device"
         )
         self.route = counter("route", "Which member answered and why.", "decision", "reason")
+        self.shadow = counter(
+            "shadow", "Prompts drawn by shadow mode, by what became of them.", "outcome"
+        )
+        self.shadow_gain = histogram(
+            "shadow_gain",
+            "What the large member would have gained in IoU, as estimated of both answers.",
+            _GAINS,
+        )
+        self.shadow_gain_error = histogram(
+            "shadow_gain_error",
+            "How far the expected gain lay above the one that was estimated afterwards.",
+            _GAINS,
+        )
         self.rejected = counter("rejected", "Requests refused before any work.", "reason")
         self.cancelled = counter("cancelled", "Jobs whose caller left first.", "stage")
         self.engine_up = gauge("engine_up", "1 while every device's worker is alive and warm.")

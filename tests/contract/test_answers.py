@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,12 +172,17 @@ async def test_a_mask_that_nothing_improves_is_accepted_or_for_review(
     assert result.advice.point is None
 
 
-async def test_installed_heads_are_told_with_their_hash(serving, connect, transport):
-    heads = {"fake-small": heads_of("fake-small")}
+async def test_installed_heads_and_calibration_are_told_with_their_hash(
+    serving, connect, transport
+):
+    own = heads_of("fake-small", calibration=calibration_of("fake-small"))
+    heads = {"fake-small": replace(own, calibration_sha256="2" * 64)}
     async with serving(heads=heads) as running, connect(running, transport) as client:
         small, large = (await client.models()).members
     assert (small.heads, small.heads_sha256) == ("usam-fake", "1" * 64)
+    assert (small.calibration, small.calibration_sha256) == ("fitted", "2" * 64)
     assert (large.heads, large.heads_sha256) == (None, None)
+    assert (large.calibration, large.calibration_sha256) == (None, None)
 
 
 async def test_single_mask_states_the_token_that_made_it(client, photo_640x480):

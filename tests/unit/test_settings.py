@@ -43,6 +43,11 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
         ({"drain_s": float("nan")}, "drain_s=nan: "),
         ({"session_ttl_s": float("inf")}, "session_ttl_s=inf: Input should be a finite number"),
         ({"device": "tpu\n"}, r"device='tpu\\n': Input should be 'auto', 'cpu', 'cuda' or a list"),
+        ({"shadow_share": 0}, "shadow_share=0: Input should be greater than 0"),
+        (
+            {"shadow_file": "x.jsonl"},
+            "shadow_file=x.jsonl is written with route=shadow alone (this is route=small)",
+        ),
         ({"colour": "red"}, "colour='red': Extra inputs are not permitted"),
     ],
 )

@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from suresam.app.devices import Models
 from suresam.engine.cache import CacheLimits
+from suresam.engine.client import EngineClient
 from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
@@ -12,6 +14,10 @@ from suresam.routing.budget import ShareBudget
 from suresam.routing.escalation import Escalation
 from suresam.routing.policy import Bounds
 from suresam.routing.router import Router, RouterLimits
+from suresam.routing.shadow.record import RecordFile
+from suresam.routing.shadow.sampler import Sampler
+from suresam.routing.shadow.shadow import Shadow
+from suresam.routing.shadow.watched import WatchedEngine
 from suresam.segmentation.images import ImageLimits
 from suresam.settings import Settings
 from suresam.telemetry import Telemetry
@@ -40,7 +46,11 @@ class Composition:
 
 
 def compose(settings: Settings, models: Models) -> Composition:
-    """Put a service together. The engine is not started yet."""
+    """Put a service together. The engine is not started yet.
+
+    Raises:
+        ConfigurationError: the record of shadow mode cannot be written.
+    """
     telemetry = Telemetry()
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
@@ -77,8 +87,17 @@ def compose(settings: Settings, models: Models) -> Composition:
             ShareBudget(settings.large_share),
             pool,
         )
+    asked: EngineClient = engine
+    shadow = None
+    if settings.route == "shadow":
+        asked = watched = WatchedEngine(engine)
+        record = settings.shadow_file and RecordFile(
+            Path(settings.shadow_file), settings.shadow_file_bytes
+        )
+        sampler = Sampler(settings.shadow_share)
+        shadow = Shadow(watched, models.names, sampler, record or None, pool, telemetry)
     router = Router(
-        engine,
+        asked,
         models.family,
         models.names,
         RouterLimits(
@@ -90,6 +109,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         pool,
         telemetry,
         escalation,
+        shadow,
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
     return Composition(

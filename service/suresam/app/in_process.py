@@ -31,6 +31,7 @@ def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) ->
             await service.engine.wait_ready()
             return await service.router.segment(request)
         finally:
+            await service.router.close()
             await service.engine.close(drain_s=0.0)
             service.pool.shutdown()
             service.uploads.shutdown()

@@ -144,6 +144,7 @@ class RunningService:
         if self._following is not None:
             self._following.cancel()
         await self._grpc.set_serving(False)
+        await self.composition.router.close()
         await self.composition.engine.close(self.composition.settings.drain_s)
         self._http.should_exit = True
         await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)

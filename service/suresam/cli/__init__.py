@@ -6,7 +6,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from suresam.cli import bench, calibrate, evaluate, models, scenes, segment, serve, train
+from suresam.cli import (
+    bench,
+    calibrate,
+    calibrate_route,
+    evaluate,
+    models,
+    scenes,
+    segment,
+    serve,
+    train,
+)
 from suresam.errors import ConfigurationError, ServiceError
 from suresam.version import __version__
 
@@ -22,10 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"suresam {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, segment, models, train, evaluate, calibrate, scenes, bench):
+    for command in (
+        serve, segment, models, train, evaluate, calibrate, calibrate_route, scenes, bench,
+    ):  # fmt: skip
         command.add_parser(commands)
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(_with_joined_command(arguments))
         status: int = options.run(options)
     except ConfigurationError as error:
         print(f"suresam: {error}", file=sys.stderr)
@@ -39,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
+
+
+def _with_joined_command(arguments: Sequence[str] | None) -> list[str]:
+    """`calibrate route` is one command beside `calibrate DATASET`, which argparse cannot tell."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if " ".join(words[:2]) == calibrate_route.NAME:
+        words[:2] = [calibrate_route.NAME]
+    return words
 
 
 class _Parser(argparse.ArgumentParser):

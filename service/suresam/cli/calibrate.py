@@ -28,7 +28,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "scores are worth: expected IoU with a 90 % interval, and gains from the large model, more "
         "clicks, or another mask. Use pictures like those that you serve; neither models nor heads "
         "may have learned from them. At least 40 are needed, and several hundred are better. The "
-        "file goes beside the heads, and `suresam serve --calibration NAME` follows it.",
+        "file goes beside the heads, and `suresam serve --calibration NAME` follows it. `suresam "
+        "calibrate route` fits the gain from the large model alone, to what shadow mode recorded.",
     )
     add_observing(parser, _SCENES, " drawn for this purpose")
     add = parser.add_argument
@@ -52,9 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_threads(args)
     dataset, choice = chosen_pictures(args, args.dataset, args.images, _SCENES, CALIBRATION_SEEDS)
-    name = args.name or _UNUSUAL.sub("-", dataset.name)
-    if _UNUSUAL.search(name):
-        raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
+    name = checked_name(args.name or _UNUSUAL.sub("-", dataset.name))
     models_dir = chosen_models_dir(args)
     family = load_family(args.models, models_dir)
     heads = load_family_heads(family, models_dir)
@@ -80,3 +79,14 @@ def run(args: argparse.Namespace) -> int:
         f"wrote {target}; `suresam serve{where} --calibration {name}` follows it", file=sys.stderr
     )
     return 0
+
+
+def checked_name(name: str) -> str:
+    """The name of a calibration, if it can be that of a file.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    if _UNUSUAL.search(name):
+        raise ConfigurationError(f"--name {name!r} may have letters, digits, '.', '_' and '-'")
+    return name

@@ -43,7 +43,8 @@ class ModelInfo:
         sha256: of the weights file.
         licence: of the weights.
         heads, heads_sha256: name and file hash of the uncertainty heads installed for it, or None.
-        calibration: name of the calibration that belongs to it, or None.
+        calibration, calibration_sha256: name and file hash of the calibration that it follows, or
+            None.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelInfo:
     heads: str | None = None
     heads_sha256: str | None = None
     calibration: str | None = None
+    calibration_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,6 +294,7 @@ class LocalDevice:
             heads=None if member.heads is None else member.heads.name,
             heads_sha256=None if member.heads is None else member.heads.sha256,
             calibration=None if member.heads is None else member.heads.reading.calibration,
+            calibration_sha256=None if member.heads is None else member.heads.calibration_sha256,
         )
 
 

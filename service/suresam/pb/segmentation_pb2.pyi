@@ -429,7 +429,7 @@ class Session(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., images: _Optional[_Iterable[_Union[SessionImage, _Mapping]]] = ..., expires_at: _Optional[float] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
-    __slots__ = ("name", "roles", "device", "dtype", "input_size", "parameters", "cost_ms", "sha256", "licence", "heads", "heads_sha256", "calibration")
+    __slots__ = ("name", "roles", "device", "dtype", "input_size", "parameters", "cost_ms", "sha256", "licence", "heads", "heads_sha256", "calibration", "calibration_sha256")
     class CostMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -449,6 +449,7 @@ class ModelInfo(_message.Message):
     HEADS_FIELD_NUMBER: _ClassVar[int]
     HEADS_SHA256_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_SHA256_FIELD_NUMBER: _ClassVar[int]
     name: str
     roles: _containers.RepeatedScalarFieldContainer[str]
     device: str
@@ -461,7 +462,8 @@ class ModelInfo(_message.Message):
     heads: str
     heads_sha256: str
     calibration: str
-    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., input_size: _Optional[int] = ..., parameters: _Optional[int] = ..., cost_ms: _Optional[_Mapping[str, float]] = ..., sha256: _Optional[str] = ..., licence: _Optional[str] = ..., heads: _Optional[str] = ..., heads_sha256: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
+    calibration_sha256: str
+    def __init__(self, name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., input_size: _Optional[int] = ..., parameters: _Optional[int] = ..., cost_ms: _Optional[_Mapping[str, float]] = ..., sha256: _Optional[str] = ..., licence: _Optional[str] = ..., heads: _Optional[str] = ..., heads_sha256: _Optional[str] = ..., calibration: _Optional[str] = ..., calibration_sha256: _Optional[str] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
     __slots__ = ("family", "models", "limits", "version")

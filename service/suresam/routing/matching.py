@@ -20,13 +20,14 @@ def match_masks(masks: NDArray[np.uint8], others: NDArray[np.uint8]) -> tuple[in
         For each of `masks` the index of its partner among `others`.
     """
     assert masks.shape == others.shape, "both answered the same prompt in the same way"
-    ious = np.array([[_iou(mask, other) for other in others] for mask in masks])
+    ious = np.array([[mask_iou(mask, other) for other in others] for mask in masks])
     rows = np.arange(len(masks))
     # Where all is equal the first order wins, which is the one that stands.
     return max(permutations(range(len(masks))), key=lambda order: ious[rows, list(order)].sum())
 
 
-def _iou(mask: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+def mask_iou(mask: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """IoU of two masks in packed bits, [0, 1]; two empty ones are alike."""
     union = _count(mask | other)
     return 1.0 if union == 0 else _count(mask & other) / union
 

@@ -37,6 +37,7 @@ from suresam.masks.encoding import EncodedMask, encode_masks
 from suresam.routing.answer import Answer, as_it_stands
 from suresam.routing.escalation import Escalation
 from suresam.routing.policy import choose_member
+from suresam.routing.shadow.shadow import Shadow
 from suresam.telemetry import Telemetry
 from suresam.validation import PromptLimits, check_inside, check_request
 from suresam.version import __version__
@@ -78,6 +79,7 @@ class Router:
         pool: for encoding masks, off the event loop.
         telemetry: of the service.
         escalation: asks larger members in auto mode; None leaves all of it to the small one.
+        shadow: asks the large member behind the answers in auto mode, or None.
     """
 
     def __init__(
@@ -90,9 +92,11 @@ class Router:
         pool: Executor,
         telemetry: Telemetry,
         escalation: Escalation | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self._engine = engine
         self._escalation = escalation
+        self._shadow = shadow
         self._family = family
         self._members = tuple(members)
         self._limits = limits
@@ -113,6 +117,11 @@ class Router:
     def is_ready(self) -> bool:
         """Whether requests can be answered."""
         return self._engine.is_ready()
+
+    async def close(self) -> None:
+        """Give up what goes on behind answers; requests in progress are finished."""
+        if self._shadow is not None:
+            await self._shadow.close()
 
     async def segment(self, request: SegmentRequest, turn: int = 0) -> SegmentResponse:
         """Masks for every prompt of a request.
@@ -147,6 +156,10 @@ class Router:
             heads="usam" in options.uncertainty.methods or escalation is not None,
             turn=turn,
         )
+        shadow = self._shadow if options.route.mode == AUTO else None
+        compared = () if shadow is None else shadow.choose(call)
+        if compared:
+            call = replace(call, heads=True)
         reply = await self._engine.segment(call)
         if escalation is not None:
             answers = await escalation.improve(call, reply, options.route, started)
@@ -155,6 +168,8 @@ class Router:
                 as_it_stands(reply, index, choice) for index in range(len(request.prompts))
             )
         results = await self._encode(request, answers)
+        if shadow is not None:
+            shadow.offer(call, reply, compared)
         total_ms = (time.monotonic() - started) * 1000
         return SegmentResponse(
             image=reply.size,

@@ -30,14 +30,29 @@ class HeadFile:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CalibrationFile:
+    """A calibration as its file holds it.
+
+    Attributes:
+        calibration: of a family.
+        sha256: of the file.
+    """
+
+    calibration: Calibration
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MemberHeads(HeadFile):
     """Heads, and what they say of one member.
 
     Attributes:
         reading: of their output.
+        calibration_sha256: of the file of the calibration that it follows, or None.
     """
 
     reading: HeadReading
+    calibration_sha256: str | None = None
 
 
 def head_file(name: str) -> str:
@@ -93,14 +108,16 @@ def load_member_heads(
         return None
     file = read_head_file(path)
     check_heads(path, file.heads, manifest)
-    found = _find_calibration(manifest, file, models_dir, calibration)
+    found = find_calibration(manifest, file, models_dir, calibration)
+    followed, its_sha256 = (None, None) if found is None else (found.calibration, found.sha256)
     try:
         names = [member.name for member in family.members]
         between = names[names.index(manifest.name) + 1 : -1]
-        reading = HeadReading(file.heads.info, manifest.name, names[-1], found, between)
+        reading = HeadReading(file.heads.info, manifest.name, names[-1], followed, between)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return MemberHeads(manifest.heads, file.sha256, file.heads.to(device), reading)
+    heads = file.heads.to(device)
+    return MemberHeads(manifest.heads, file.sha256, heads, reading, its_sha256)
 
 
 def _refuse_without_heads(manifest: ModelManifest, calibration: str | None) -> None:
@@ -175,9 +192,21 @@ def check_heads(path: Path, heads: UsamHeads, manifest: ModelManifest) -> None:
         )
 
 
-def _find_calibration(
+def find_calibration(
     manifest: ModelManifest, heads: HeadFile, models_dir: Path | None, asked: str | None
-) -> Calibration | None:
+) -> CalibrationFile | None:
+    """The calibration that a member follows; None, with a line in the log, if it is not installed.
+
+    Args:
+        manifest: of the member.
+        heads: that the calibration reads.
+        models_dir: the user's folder, or None.
+        asked: name of one to follow instead of the manifest's own; it must be installed.
+
+    Raises:
+        CheckpointError: it is damaged, belongs to something else, or was asked for and is not
+            there.
+    """
     name = asked or manifest.calibration
     if name is None:
         return None
@@ -205,4 +234,4 @@ def _find_calibration(
             f"{path} was made with other weights of {manifest.name}: SHA-256 {weights}, here "
             f"{manifest.sha256}; {remedy}"
         )
-    return calibration
+    return CalibrationFile(calibration, file_sha256(path))

@@ -86,6 +86,8 @@ def test_a_calibration_is_followed_if_the_manifest_or_the_caller_names_it(family
     asked = load_member_heads(small, family, "cpu", tmp_path, name)
     named = load_member_heads(replace(small, calibration=name), family, "cpu", tmp_path)
     assert asked.reading.calibration == named.reading.calibration == "fitted"
+    sha256 = file_sha256(tmp_path / calibration_file(name))
+    assert asked.calibration_sha256 == named.calibration_sha256 == sha256
 
 
 def test_a_calibration_that_is_not_there_is_told_or_refused(family, tmp_path, caplog):

@@ -70,6 +70,7 @@ def _model_to_proto(model: ModelInfo) -> pb.ModelInfo:
         heads=model.heads,
         heads_sha256=model.heads_sha256,
         calibration=model.calibration,
+        calibration_sha256=model.calibration_sha256,
     )
 
 
@@ -87,4 +88,7 @@ def _model_from_proto(message: pb.ModelInfo) -> ModelInfo:
         heads=message.heads if message.HasField("heads") else None,
         heads_sha256=message.heads_sha256 if message.HasField("heads_sha256") else None,
         calibration=message.calibration if message.HasField("calibration") else None,
+        calibration_sha256=(
+            message.calibration_sha256 if message.HasField("calibration_sha256") else None
+        ),
     )

@@ -77,6 +77,7 @@ class ModelInfoBody(AnswerModel):
     heads: str | None = Field(description="Uncertainty heads that are installed for it.")
     heads_sha256: str | None
     calibration: str | None
+    calibration_sha256: str | None
 
     @classmethod
     def from_domain(cls, model: ModelInfo) -> "ModelInfoBody":
@@ -94,6 +95,7 @@ class ModelInfoBody(AnswerModel):
             heads=model.heads,
             heads_sha256=model.heads_sha256,
             calibration=model.calibration,
+            calibration_sha256=model.calibration_sha256,
         )
 
     def to_domain(self) -> ModelInfo:
