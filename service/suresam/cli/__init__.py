@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from suresam.cli import bench, calibrate, evaluate, models, scenes, segment, serve, train
+from suresam.cli import bench, calibrate, evaluate, keys, models, scenes, segment, serve, train
 from suresam.errors import ConfigurationError, ServiceError
 from suresam.version import __version__
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"suresam {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, segment, models, train, evaluate, calibrate, scenes, bench):
+    for command in (serve, segment, keys, models, train, evaluate, calibrate, scenes, bench):
         command.add_parser(commands)
     try:
         options = parser.parse_args(arguments)
