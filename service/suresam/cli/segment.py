@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suresam.cli.api_key import add_key_option, read_key
 from suresam.columns import aligned
 from suresam.domain import (
     AUTO,
@@ -69,6 +70,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="URL",
         help="http://HOST:PORT or grpc://HOST:PORT; without it the models run in this process",
     )
+    add_key_option(parser.add_argument)
     parser.add_argument("--models", metavar="FAMILY", help="model family (without --server)")
     parser.add_argument(
         "--models-dir", metavar="DIR", help="your own folder of models (without --server)"
@@ -189,6 +191,8 @@ def _request(options: argparse.Namespace) -> SegmentRequest:
         raise ConfigurationError(f"nothing to segment: give --point or --box; {_POINT_EXAMPLE}")
     if options.server is not None and (options.models or options.device):
         raise ConfigurationError("--models and --device choose what runs here, not on --server")
+    if options.server is None and options.api_key_file is not None:
+        raise ConfigurationError("--api-key-file is for a --server")
     if options.out is not None and not options.out.parent.is_dir():
         raise ConfigurationError(f"cannot write {options.out}: {options.out.parent} is no folder")
     try:
@@ -211,7 +215,7 @@ def _request(options: argparse.Namespace) -> SegmentRequest:
 
 def _ask_server(options: argparse.Namespace, request: SegmentRequest) -> SegmentResponse:
     assert request.image is not None
-    with _client(options.server) as client:
+    with _client(options.server, read_key(options)) as client:
         return client.segment(
             request.image,
             request.prompts,
@@ -220,15 +224,15 @@ def _ask_server(options: argparse.Namespace, request: SegmentRequest) -> Segment
         )
 
 
-def _client(server: str) -> "Client | GrpcClient":
+def _client(server: str, api_key: str | None) -> "Client | GrpcClient":
     from suresam.client import Client, GrpcClient
 
     scheme, separator, address = server.partition("://")
     if separator and address:
         if scheme in ("http", "https"):
-            return Client(server)
+            return Client(server, api_key=api_key)
         if scheme == "grpc":
-            return GrpcClient(address)
+            return GrpcClient(address, api_key=api_key)
     raise ConfigurationError(f"--server {server!r} is not http://HOST:PORT or grpc://HOST:PORT")
 
 

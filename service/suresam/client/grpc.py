@@ -33,9 +33,10 @@ class GrpcClient(SyncSurface):
     """A synchronous client; safe to share between threads.
 
     Args:
-        address: host:port where the service listens, without encryption.
+        address: host:port where the service listens.
         retry: how often and after what pause a refused call is tried again.
         timeout_s: seconds for a call without a deadline.
+        api_key: of the service; by default what `SURESAM_API_KEY` in the environment says.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class GrpcClient(SyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
+        self._key = grpc_call.key_metadata(api_key)
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -86,7 +89,7 @@ class GrpcClient(SyncSurface):
             except Exception as error:  # raised below; in here gRPC would keep it to itself
                 failures.append(error)
 
-        metadata = grpc_call.session_metadata(session_id)
+        metadata = (*self._key, *grpc_call.session_metadata(session_id))
         call = self._stub.Interact(messages(), metadata=metadata)
         try:
             for message in call:
@@ -113,7 +116,7 @@ class GrpcClient(SyncSurface):
 
     def _attempt(self, call: GrpcCall[Answer], remaining_ms: float | None) -> Answer:
         method = getattr(self._stub, call.rpc)
-        keywords = call.keywords(remaining_ms, self._timeout_s)
+        keywords = call.keywords(remaining_ms, self._timeout_s, self._key)
         try:
             message = method(call.write(remaining_ms), **keywords)
         except grpc.RpcError as error:
@@ -133,9 +136,11 @@ class AsyncGrpcClient(AsyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
+        self._key = grpc_call.key_metadata(api_key)
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -163,7 +168,7 @@ class AsyncGrpcClient(AsyncSurface):
             except Exception as error:  # raised below; in here gRPC would keep it to itself
                 failures.append(error)
 
-        metadata = grpc_call.session_metadata(session_id)
+        metadata = (*self._key, *grpc_call.session_metadata(session_id))
         call = self._stub.Interact(messages(), metadata=metadata)
         try:
             async for message in call:
@@ -190,7 +195,7 @@ class AsyncGrpcClient(AsyncSurface):
 
     async def _attempt(self, call: GrpcCall[Answer], remaining_ms: float | None) -> Answer:
         method = getattr(self._stub, call.rpc)
-        keywords = call.keywords(remaining_ms, self._timeout_s)
+        keywords = call.keywords(remaining_ms, self._timeout_s, self._key)
         try:
             message = await method(call.write(remaining_ms), **keywords)
         except grpc.RpcError as error:

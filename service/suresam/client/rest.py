@@ -31,6 +31,7 @@ class Client(SyncSurface):
         base_url: where the service listens.
         retry: how often and after what pause a refused call is tried again.
         timeout_s: seconds without a sign from the server, for calls without a deadline.
+        api_key: of the service; by default what `SURESAM_API_KEY` in the environment says.
     """
 
     def __init__(
@@ -39,9 +40,12 @@ class Client(SyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
     ) -> None:
         super().__init__(rest_call, retry or RetryPolicy(), timeout_s)
-        self._http = httpx.Client(base_url=base_url, limits=_LIMITS)
+        self._http = httpx.Client(
+            base_url=base_url, limits=_LIMITS, headers=rest_call.key_headers(api_key)
+        )
 
     def add_image(self, session_id: str, image: ImageSource) -> SessionImage:
         """Upload one more image into a session."""
@@ -118,9 +122,12 @@ class AsyncClient(AsyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
     ) -> None:
         super().__init__(rest_call, retry or RetryPolicy(), timeout_s)
-        self._http = httpx.AsyncClient(base_url=base_url, limits=_LIMITS)
+        self._http = httpx.AsyncClient(
+            base_url=base_url, limits=_LIMITS, headers=rest_call.key_headers(api_key)
+        )
 
     async def add_image(self, session_id: str, image: ImageSource) -> SessionImage:
         """Upload one more image into a session."""

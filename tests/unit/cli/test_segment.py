@@ -170,6 +170,7 @@ def test_a_malformed_argument_ends_with_2_and_an_example(photo, arguments, messa
             ["--point", "1,2", "--server", "http://h", "--device", "cpu"],
             "--models and --device choose what runs here",
         ),
+        (["--point", "1,2", "--api-key-file", "key"], "--api-key-file is for a --server"),
     ],
 )
 def test_wrong_use_ends_with_2_and_one_line(photo, arguments, message, capsys):
@@ -212,12 +213,14 @@ def test_a_failure_ends_with_one_line(in_process, photo, capsys, reply, status, 
         ("grpc://h:50051", "GrpcClient", "h:50051"),
     ],
 )
-def test_a_server_s_address_chooses_the_client(monkeypatch, photo, answer, server, kind, where):
+def test_a_server_s_address_chooses_the_client(
+    monkeypatch, photo, answer, server, kind, where, tmp_path
+):
     seen = []
 
     class StandIn:
-        def __init__(self, address):
-            seen.append(address)
+        def __init__(self, address, *, api_key):
+            seen.append((address, api_key))
 
         def __enter__(self):
             return self
@@ -231,4 +234,18 @@ def test_a_server_s_address_chooses_the_client(monkeypatch, photo, answer, serve
 
     monkeypatch.setattr(suresam.client, kind, StandIn)
     assert main(["segment", photo, "--point", "1,2", "--server", server]) == 0
-    assert seen == [where, 1, "closed"]
+    assert seen == [(where, None), 1, "closed"]
+    key = tmp_path / "key"
+    key.write_text("sk_suresam_x\n")
+    command = ["segment", photo, "--point", "1,2", "--server", server, "--api-key-file", str(key)]
+    assert main(command) == 0
+    assert seen[3] == (where, "sk_suresam_x")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two words", "x" * 2000])
+def test_a_file_that_holds_no_key_ends_with_2_and_is_not_repeated(photo, tmp_path, capsys, text):
+    key = tmp_path / "key"
+    key.write_text(text)
+    command = ["segment", photo, "--point", "1,2", "--server", "http://h"]
+    assert main([*command, "--api-key-file", str(key)]) == 2
+    assert capsys.readouterr().err == f"suresam: {key} must hold an API key and nothing else\n"
