@@ -64,6 +64,9 @@ async def _run(service: RunningService) -> None:
             loop.add_signal_handler(number, stopping.set)
     await service.start()
     try:
+        if service.watches_files:  # if not, a closed terminal still ends the service
+            with contextlib.suppress(NotImplementedError, AttributeError):
+                loop.add_signal_handler(signal.SIGHUP, service.read_files_again)
         if await _unless_stopped(service.warm_up(), stopping):
             # What is here now stays: a collection that walks through all modules and models stops
             # every request for tens of milliseconds, several times a second under load.
@@ -97,9 +100,10 @@ def _greeting(service: RunningService) -> str:
     host = f"[{name}]" if ":" in name else name
     url = f"http://{host}:{service.http_port}"
     image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
+    key = '-H "Authorization: Bearer $SURESAM_API_KEY" ' if parts.door.needs_key else ""
     return (
         f"suresam {__version__} serves the family {parts.family}\n"
         f"  REST  {url}  (try {url}/docs)\n"
         f"  gRPC  {host}:{service.grpc_port}\n"
-        f"  curl -F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
+        f"  curl {key}-F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
     )

@@ -4,6 +4,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from suresam.api.grpc.gate import Gate
 from suresam.api.grpc.servicer import Servicer
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import add_SegmentationServicer_to_server
@@ -16,17 +17,19 @@ class GrpcServer:
 
     Args:
         servicer: answers the calls.
+        gate: lets them in.
         max_message_bytes: above our own limits, so that our error is the one seen.
     """
 
-    def __init__(self, servicer: Servicer, max_message_bytes: int) -> None:
+    def __init__(self, servicer: Servicer, gate: Gate, max_message_bytes: int) -> None:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # missing in the stubs
         self._server = grpc.aio.server(
+            interceptors=(gate,),
             options=[
                 ("grpc.max_receive_message_length", max_message_bytes),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         add_SegmentationServicer_to_server(servicer, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
