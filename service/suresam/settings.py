@@ -62,6 +62,17 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(
         None, description="the same lines themselves, with line breaks or ; between them"
     )
+    tls_cert: str | None = Field(
+        None,
+        description="PEM file of the certificate for HTTPS and gRPC; it, its key and the client "
+        "authorities are read again when they change, and on SIGHUP",
+    )
+    tls_key: str | None = Field(None, description="PEM file of its private key, no password")
+    tls_client_ca: str | None = Field(
+        None,
+        description="PEM file of the authorities whose certificates clients must show, probes "
+        "included",
+    )
     models: str = Field(
         "demo",
         description="model family, or family:role=name,... to replace members, "
@@ -219,6 +230,14 @@ class Settings(BaseSettings):
     def _refuse_two_lists_of_keys(self) -> "Settings":
         if self.api_keys is not None and self.api_keys_file is not None:
             raise ValueError("api_keys and api_keys_file are both set; one must hold all keys")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_half_of_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key need each other")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key")
         return self
 
     @model_validator(mode="after")

@@ -93,6 +93,19 @@ def test_with_keys_other_machines_are_let_in(keys):
     assert read_settings({"host": "0.0.0.0", **keys}).needs_key
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tls_cert": "c"}, "tls_cert and tls_key need each other"),
+        ({"tls_key": "k"}, "tls_cert and tls_key need each other"),
+        ({"tls_client_ca": "a"}, "tls_client_ca needs tls_cert and tls_key"),
+    ],
+)
+def test_half_of_tls_is_refused(settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_settings(settings)
+
+
 def test_keys_stand_in_one_place():
     with pytest.raises(ConfigurationError, match="api_keys and api_keys_file are both set"):
         read_settings({"api_keys_file": "keys", "api_keys": "a infer sha256:00"})

@@ -17,6 +17,7 @@ from suresam.api.rest.application import Service, build_application
 from suresam.app.compose import Composition
 from suresam.app.file_watch import FileWatch
 from suresam.app.keys import watch_keys
+from suresam.app.tls import open_tls, watch_tls
 from suresam.errors import ConfigurationError
 
 _GRACE_AFTER_DRAIN_S = 2.0
@@ -76,9 +77,11 @@ class RunningService:
         """Listen; requests are refused as not ready until a device is warm.
 
         Raises:
-            ConfigurationError: an address is taken or not this machine's.
+            ConfigurationError: an address is taken or not this machine's, or TLS files that cannot
+                be used.
         """
         parts, settings = self.composition, self.composition.settings
+        tls = open_tls(settings)
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
         edge = Edge(parts.telemetry)
@@ -98,7 +101,9 @@ class RunningService:
             max_message_bytes=2 * settings.max_body_bytes + 2**20,
         )
         try:
-            self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
+            self.grpc_port = await self._grpc.start(
+                settings.host, settings.grpc_port, None if tls is None else tls.grpc_credentials()
+            )
         except OSError as error:
             http_socket.close()
             raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
@@ -124,12 +129,16 @@ class RunningService:
             lifespan="off",
             timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
         )
+        config.load()
+        config.ssl = None if tls is None else tls.context
         self._http = _HttpServer(config)
         self._http_task = asyncio.create_task(self._http.serve(sockets=[http_socket]))
         await self._http.is_listening.wait()
         keys = watch_keys(settings, parts.door)
         if keys is not None:
             self._watches.append(keys)
+        if tls is not None:
+            self._watches.append(watch_tls(tls))
         if self._watches:
             self._watching = asyncio.create_task(self._watch_files())
 

@@ -98,7 +98,8 @@ def _greeting(service: RunningService) -> str:
     # An address that means every interface is none that a client could connect to.
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     host = f"[{name}]" if ":" in name else name
-    url = f"http://{host}:{service.http_port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    url = f"{scheme}://{host}:{service.http_port}"
     image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
     key = '-H "Authorization: Bearer $SURESAM_API_KEY" ' if parts.door.needs_key else ""
     return (

@@ -12,6 +12,7 @@ from suresam.client.grpc_call import GrpcCall
 from suresam.client.request import SegmentKeywords, interact_header
 from suresam.client.retry import RetryPolicy
 from suresam.client.surface import AsyncSurface, SyncSurface
+from suresam.client.tls import Tls
 from suresam.domain import InteractHeader, Prompt, PromptAnswer
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
@@ -37,6 +38,7 @@ class GrpcClient(SyncSurface):
         retry: how often and after what pause a refused call is tried again.
         timeout_s: seconds for a call without a deadline.
         api_key: of the service; by default what `SURESAM_API_KEY` in the environment says.
+        tls: how to encrypt; None is without encryption, `Tls()` trusts the system's authorities.
     """
 
     def __init__(
@@ -46,11 +48,16 @@ class GrpcClient(SyncSurface):
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
         api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
         self._key = grpc_call.key_metadata(api_key)
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        else:
+            credentials = tls.channel_credentials()
+            self._channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
     def interact(
@@ -137,11 +144,16 @@ class AsyncGrpcClient(AsyncSurface):
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
         api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
         self._key = grpc_call.key_metadata(api_key)
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        else:
+            credentials = tls.channel_credentials()
+            self._channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def interact(
