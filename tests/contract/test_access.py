@@ -1,13 +1,16 @@
 """API keys over both transports: nothing without one, and nothing of another tenant's."""
 
 import asyncio
+import gc
 import re
+import signal
 from contextlib import AsyncExitStack
 
 import grpc
 import httpx
 import pytest
 from device import CLICK, hold, until, value
+from engines import members_of
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -19,6 +22,10 @@ from suresam.access.limits import KeyLimits
 from suresam.api.grpc.gate import NEEDS as GRPC_NEEDS
 from suresam.api.rest.application import Service, build_application
 from suresam.api.rest.gate import NEEDS as REST_NEEDS
+from suresam.app.compose import compose
+from suresam.app.devices import LocalModels
+from suresam.app.running import RunningService
+from suresam.app.serve import _run
 from suresam.errors import (
     PermissionDenied,
     RateLimited,
@@ -29,6 +36,7 @@ from suresam.errors import (
 from suresam.pb import segmentation_pb2
 from suresam.segmentation.fake import FakeBackbone
 from suresam.segmentation.images import ImageLimits
+from suresam.settings import read_settings
 from suresam.telemetry import Telemetry
 
 PROBES = {("GET", "/livez"), ("GET", "/readyz")}
@@ -359,6 +367,24 @@ async def test_a_changed_file_is_taken_up_and_a_broken_one_is_not(
         await eventually(his, False)
         assert await refusal(hers.models())
     assert bob not in caplog.text
+
+
+async def test_the_file_is_read_again_on_sighup(connect, alice, bob, tmp_path, monkeypatch):
+    monkeypatch.setattr(suresam.app.running, "_LOOK_AT_FILES_EVERY_S", 1e6)
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # all other tests' objects are here as well
+    file = tmp_path / "keys"
+    file.write_text(line("alice", alice))
+    settings = read_settings({"http_port": 0, "grpc_port": 0, "api_keys_file": str(file)})
+    running = RunningService(compose(settings, LocalModels("fake", members_of([FakeBackbone()]))))
+    service = asyncio.create_task(_run(running))
+    await until(running.is_ready)
+    async with connect(running, "rest", api_key=bob) as client:
+        assert not await answers(client)
+        file.write_text(line("bob", bob))
+        signal.raise_signal(signal.SIGHUP)
+        await eventually(client, True)
+    signal.raise_signal(signal.SIGTERM)
+    await service
 
 
 async def test_a_stream_ends_when_its_key_is_taken_away(serving, connect, alice, tmp_path, photo):

@@ -106,8 +106,5 @@ class Account:
         if rate is None:
             return None
         now_s = self._clock()
-        level = capacity
-        if before is not None:
-            before.wait_s(0.0, now_s)
-            level = min(capacity, before.level)
+        level = capacity if before is None else min(capacity, before.level_at(now_s))
         return TokenBucket(rate, capacity, level, now_s)

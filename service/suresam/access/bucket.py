@@ -29,16 +29,16 @@ class TokenBucket:
             tokens: at most the capacity.
             now_s: monotonic seconds; an earlier time than the last counts as the last.
         """
-        self._refill(now_s)
-        missing = tokens - self.level
+        missing = tokens - self.level_at(now_s)
         return missing / self.rate if missing > _ROUNDING else 0.0
 
     def take(self, tokens: float, now_s: float) -> None:
         """Take tokens out, whether they are there or not."""
-        self._refill(now_s)
-        self.level -= tokens
+        self.level = self.level_at(now_s) - tokens
 
-    def _refill(self, now_s: float) -> None:
+    def level_at(self, now_s: float) -> float:
+        """Tokens that are in it by now."""
         if now_s > self.now_s:
             self.level = min(self.capacity, self.level + (now_s - self.now_s) * self.rate)
             self.now_s = now_s
+        return self.level

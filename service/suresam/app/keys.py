@@ -9,7 +9,7 @@ from suresam.access.door import Door, KeyedDoor, OpenDoor
 from suresam.access.key_list import KeyEntry, parse_keys, read_key_file
 from suresam.app.file_watch import FileWatch
 from suresam.errors import ConfigurationError
-from suresam.settings import Settings
+from suresam.settings import Settings, is_loopback
 from suresam.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ def open_door(settings: Settings, telemetry: Telemetry) -> Door:
         name = "api_keys" if settings.api_keys_file is None else settings.api_keys_file
         raise ConfigurationError(
             f"{name} holds no key, so nobody could come in; `suresam keys new NAME` makes one"
+        )
+    if settings.tls_cert is None and not is_loopback(settings.host):
+        logger.warning(
+            "API keys cross the network as they are: set --tls-cert and --tls-key, or let "
+            "something in front of the service encrypt"
         )
     return KeyedDoor(entries, telemetry)
 

@@ -37,6 +37,19 @@ def test_permission_to_be_anonymous_opens_nothing_where_there_are_keys():
         door_of(api_keys=LINE, allow_anonymous=True).admit([], "infer")
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"host": "0.0.0.0"}, True),
+        ({"host": "0.0.0.0", "tls_cert": "c", "tls_key": "k"}, False),
+        ({}, False),
+    ],
+)
+def test_keys_that_anybody_on_the_line_could_read_are_told(caplog, settings, is_told):
+    door_of(api_keys=LINE, **settings)
+    assert ("API keys cross the network as they are" in caplog.text) is is_told
+
+
 def test_a_file_is_taken_up_when_it_changes_and_only_then(tmp_path):
     file = tmp_path / "keys"
     file.write_text(LINE)
