@@ -77,7 +77,7 @@ async def test_no_route_or_method_answers_without_a_key_but_the_probes(serving, 
     keys = (None, "Bearer", f"Basic {alice}", "Bearer wrong", f"Bearer {alice}x")
     async with (
         serving(api_keys=line("alice", alice)) as running,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.http_port}") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.http_port}", timeout=60) as http,
     ):
         for path in sorted(paths):
             for method in methods:
@@ -105,6 +105,7 @@ async def test_with_a_key_unknown_routes_and_methods_are_told_apart(serving, ali
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{running.http_port}",
             headers={"authorization": f"Bearer {alice}"},
+            timeout=60,
         ) as http,
     ):
         assert (await http.get("/v1/other")).status_code == 404
@@ -122,7 +123,7 @@ async def test_a_scope_opens_its_own_routes_only(serving, alice, bob):
     keys = (line("alice", alice), line("prometheus", bob, "metrics"), line("ops", admin, "admin"))
     async with (
         serving(api_keys=";".join(keys)) as running,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.http_port}") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.http_port}", timeout=60) as http,
     ):
         wanted = {
             ("/metrics", alice): 403, ("/metrics", bob): 200, ("/metrics", admin): 200,

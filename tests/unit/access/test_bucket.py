@@ -1,10 +1,11 @@
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suresam.access.bucket import TokenBucket
 
 positive = st.floats(0.01, 1e4)
+unhurried = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 steps = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=30)
 
 
@@ -33,6 +34,7 @@ def test_a_clock_that_goes_back_gives_nothing_twice():
     assert bucket.wait_s(1.0, 6.0) == 1
 
 
+@unhurried
 @given(positive, positive, steps)
 def test_nobody_gets_more_than_the_capacity_and_the_rate_allow(rate, capacity, asked):
     bucket = TokenBucket(rate, capacity, capacity, 0.0)
@@ -47,6 +49,7 @@ def test_nobody_gets_more_than_the_capacity_and_the_rate_allow(rate, capacity, a
     assert taken <= (capacity + rate * now_s) * (1 + 1e-6) + 1e-6
 
 
+@unhurried
 @given(positive, positive, st.floats(0, 1e5), st.floats(0, 1))
 def test_whoever_waits_as_long_as_was_said_is_let_in_and_nobody_much_sooner(
     rate, capacity, spent, share
