@@ -106,6 +106,12 @@ class Overloaded(CapacityError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(Overloaded):
+    """The key's own limit is reached; `retry_after_s` (seconds) says when to come back."""
+
+    code = "rate_limited"
+
+
 class DeadlineExceeded(CapacityError):
     """The deadline passed before the answer was ready."""
 

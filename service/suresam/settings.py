@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suresam.errors import ConfigurationError
@@ -14,6 +14,9 @@ from suresam.errors import ConfigurationError
 _PREFIX = "SURESAM_"
 _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 """What every pod finds in its environment beside a Service whose name begins with suresam."""
+
+_OF_CLIENTS = "SURESAM_API_KEY"
+"""No setting, but the key that our own clients send."""
 
 _DEVICES = re.compile(r"auto|cpu|cuda|(cpu|cuda:\d+)(,(cpu|cuda:\d+))*")
 
@@ -50,6 +53,25 @@ class Settings(BaseSettings):
     grpc_port: Port = Field(50051, description="port of gRPC; 0 picks a free one")
     allow_anonymous: bool = Field(
         False, description="listen beyond loopback although no API keys are set"
+    )
+    api_keys_file: str | None = Field(
+        None,
+        description="file of API keys, one line each as `suresam keys new` prints it; read again "
+        "when it changes and on SIGHUP. With keys nothing but probes answers without one",
+    )
+    api_keys: SecretStr | None = Field(
+        None, description="the same lines themselves, with line breaks or ; between them"
+    )
+    tls_cert: str | None = Field(
+        None,
+        description="PEM file of the certificate for HTTPS and gRPC; it, its key and the client "
+        "authorities are read again when they change, and on SIGHUP",
+    )
+    tls_key: str | None = Field(None, description="PEM file of its private key, no password")
+    tls_client_ca: str | None = Field(
+        None,
+        description="PEM file of the authorities whose certificates clients must show, probes "
+        "included",
     )
     models: str = Field(
         "demo",
@@ -201,6 +223,11 @@ class Settings(BaseSettings):
             )
         return value
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether API keys are set, be it none at all of them."""
+        return self.api_keys is not None or self.api_keys_file is not None
+
     def stated_limits(self) -> dict[str, int | float]:
         """The limits that a client may run into, by name."""
         return {name: getattr(self, name) for name in _CLIENT_LIMITS}
@@ -224,11 +251,25 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _refuse_two_lists_of_keys(self) -> "Settings":
+        if self.api_keys is not None and self.api_keys_file is not None:
+            raise ValueError("api_keys and api_keys_file are both set; one must hold all keys")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_half_of_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key need each other")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key")
+        return self
+
+    @model_validator(mode="after")
     def _refuse_open_door(self) -> "Settings":
-        if not self.allow_anonymous and not is_loopback(self.host):
+        if not (self.needs_key or self.allow_anonymous or is_loopback(self.host)):
             raise ValueError(
                 f"host {self.host} is reachable from other machines and no API keys are set; "
-                "pass --allow-anonymous if that is meant"
+                "set --api-keys-file, or pass --allow-anonymous if that is meant"
             )
         return self
 
@@ -260,6 +301,11 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
         raise ConfigurationError(text) from None
 
 
+def client_api_key() -> str | None:
+    """The key that clients send if they are given none, from `SURESAM_API_KEY`."""
+    return os.environ.get(_OF_CLIENTS) or None
+
+
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     # Pydantic ignores environment variables that no field has, and with them every typing error.
     known = Settings.model_fields
@@ -267,6 +313,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
         name = variable.upper()
         if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX).lower() in known:
             continue
-        if _SET_BY_KUBERNETES.fullmatch(name) or "://" in value:
+        if name == _OF_CLIENTS or _SET_BY_KUBERNETES.fullmatch(name) or "://" in value:
             continue
-        raise ConfigurationError(f"{variable}={value!r}: there is no such setting")
+        shown = "***" if "KEY" in name else repr(value)  # it may be one
+        raise ConfigurationError(f"{variable}={shown}: there is no such setting")

@@ -332,11 +332,11 @@ async def test_openapi_tells_of_the_events(http):
 async def test_a_failure_of_the_service_breaks_the_answer_off(running, client, monkeypatch):
     segment, told = running.composition.router.segment, asyncio.Event()
 
-    async def fail(request, turn):
+    async def fail(request, tenant, turn):
         if request.prompts[0].prompt_id == "p3":
             await told.wait()
             raise ZeroDivisionError("secret")
-        return await segment(request)
+        return await segment(request, tenant)
 
     monkeypatch.setattr(running.composition.router, "segment", fail)
     answers = client.segment_session_stream("mine", PLACES)

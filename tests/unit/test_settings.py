@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from suresam.errors import ConfigurationError
-from suresam.settings import Settings, is_loopback, read_settings
+from suresam.settings import Settings, client_api_key, is_loopback, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,38 @@ def test_other_machines_are_let_in_only_if_that_is_meant(host):
     with pytest.raises(ConfigurationError, match=rf"host {host} is reachable .* --allow-anonymous"):
         read_settings({"host": host})
     assert read_settings({"host": host, "allow_anonymous": True}).host == host
+
+
+@pytest.mark.parametrize("keys", [{"api_keys_file": "keys"}, {"api_keys": ""}])
+def test_with_keys_other_machines_are_let_in(keys):
+    assert read_settings({"host": "0.0.0.0", **keys}).needs_key
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tls_cert": "c"}, "tls_cert and tls_key need each other"),
+        ({"tls_key": "k"}, "tls_cert and tls_key need each other"),
+        ({"tls_client_ca": "a"}, "tls_client_ca needs tls_cert and tls_key"),
+    ],
+)
+def test_half_of_tls_is_refused(settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_settings(settings)
+
+
+def test_keys_stand_in_one_place():
+    with pytest.raises(ConfigurationError, match="api_keys and api_keys_file are both set"):
+        read_settings({"api_keys_file": "keys", "api_keys": "a infer sha256:00"})
+
+
+def test_the_key_of_clients_is_no_setting_and_keys_are_not_shown(monkeypatch):
+    monkeypatch.setenv("SURESAM_API_KEY", "sk_suresam_secret")
+    assert not read_settings({}).needs_key
+    assert client_api_key() == "sk_suresam_secret"
+    monkeypatch.setenv("SURESAM_API_KEYY", "sk_suresam_secret")
+    with pytest.raises(ConfigurationError, match=r"SURESAM_API_KEYY=\*\*\*: there is no such"):
+        read_settings({})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

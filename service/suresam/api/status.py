@@ -23,6 +23,7 @@ _TABLE: dict[type[errors.ServiceError], tuple[HTTPStatus, StatusCode]] = {
     errors.Superseded: (HTTPStatus.CONFLICT, StatusCode.ABORTED),
     errors.CapacityError: (HTTPStatus.SERVICE_UNAVAILABLE, StatusCode.UNAVAILABLE),
     errors.Overloaded: (HTTPStatus.TOO_MANY_REQUESTS, StatusCode.RESOURCE_EXHAUSTED),
+    errors.RateLimited: (HTTPStatus.TOO_MANY_REQUESTS, StatusCode.RESOURCE_EXHAUSTED),
     errors.DeadlineExceeded: (HTTPStatus.GATEWAY_TIMEOUT, StatusCode.DEADLINE_EXCEEDED),
     errors.NotReady: (HTTPStatus.SERVICE_UNAVAILABLE, StatusCode.UNAVAILABLE),
     errors.ShuttingDown: (HTTPStatus.SERVICE_UNAVAILABLE, StatusCode.UNAVAILABLE),

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from suresam.access.door import Door
 from suresam.app.devices import Models
+from suresam.app.keys import open_door
 from suresam.engine.cache import CacheLimits
 from suresam.engine.client import EngineClient
 from suresam.engine.frontend import Frontend
@@ -30,6 +32,7 @@ class Composition:
     """What servers and commands need.
 
     Attributes:
+        door: lets requests in.
         pool: for masks and JSON, off the event loop.
         uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
             pictures that are still to be decoded.
@@ -37,6 +40,7 @@ class Composition:
 
     settings: Settings
     family: str
+    door: Door
     engine: Frontend
     router: Router
     pool: ThreadPoolExecutor
@@ -49,9 +53,11 @@ def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet.
 
     Raises:
-        ConfigurationError: the record of shadow mode cannot be written.
+        ConfigurationError: API keys that cannot be read, or a record of shadow mode that cannot be
+            written.
     """
     telemetry = Telemetry()
+    door = open_door(settings, telemetry)
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
@@ -77,7 +83,8 @@ def compose(settings: Settings, models: Models) -> Composition:
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
     )
-    engine = Frontend(models.devices(limits, uploads, telemetry), limits, uploads, telemetry)
+    devices = models.devices(limits, uploads, telemetry)
+    engine = Frontend(devices, limits, uploads, telemetry, charge=door.charge)
     escalation = None
     if settings.route == "auto":
         escalation = Escalation(
@@ -113,5 +120,5 @@ def compose(settings: Settings, models: Models) -> Composition:
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
     return Composition(
-        settings, models.family, engine, router, pool, uploads, telemetry, image_limits
+        settings, models.family, door, engine, router, pool, uploads, telemetry, image_limits
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from suresam.access.caller import ANONYMOUS
 from suresam.app.compose import compose
 from suresam.app.devices import choose_models
 from suresam.domain import SegmentRequest, SegmentResponse
@@ -29,7 +30,7 @@ def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) ->
         service.engine.start()
         try:
             await service.engine.wait_ready()
-            return await service.router.segment(request)
+            return await service.router.segment(request, ANONYMOUS)
         finally:
             await service.router.close()
             await service.engine.close(drain_s=0.0)

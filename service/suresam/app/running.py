@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 
 import uvicorn
 
+from suresam.api.grpc.edge import Edge
+from suresam.api.grpc.gate import Gate
 from suresam.api.grpc.server import GrpcServer
 from suresam.api.grpc.servicer import Servicer
 from suresam.api.grpc.uploads import StreamLimits
 from suresam.api.rest.application import Service, build_application
 from suresam.app.compose import Composition
+from suresam.app.file_watch import FileWatch
+from suresam.app.keys import watch_keys
+from suresam.app.tls import open_tls, watch_tls
 from suresam.errors import ConfigurationError
 
 _GRACE_AFTER_DRAIN_S = 2.0
@@ -21,6 +26,9 @@ _GRACE_AFTER_DRAIN_S = 2.0
 
 _LOOK_EVERY_S = 0.1
 """How often readiness is looked at, for those who are told of it."""
+
+_LOOK_AT_FILES_EVERY_S = 2.0
+"""How often files that may change are looked at."""
 
 
 class _HttpServer(uvicorn.Server):
@@ -55,6 +63,8 @@ class RunningService:
     grpc_port: int = 0
     _is_stopping: bool = False
     _following: "asyncio.Task[None] | None" = None
+    _watches: list[FileWatch] = field(default_factory=list)
+    _watching: "asyncio.Task[None] | None" = None
     _http: _HttpServer = field(init=False)
     _http_task: "asyncio.Task[None]" = field(init=False)
     _grpc: GrpcServer = field(init=False)
@@ -67,11 +77,14 @@ class RunningService:
         """Listen; requests are refused as not ready until a device is warm.
 
         Raises:
-            ConfigurationError: an address is taken or not this machine's.
+            ConfigurationError: an address is taken or not this machine's, or TLS files that cannot
+                be used.
         """
         parts, settings = self.composition, self.composition.settings
+        tls = open_tls(settings)
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
+        edge = Edge(parts.telemetry)
         self._grpc = GrpcServer(
             Servicer(
                 parts.router,
@@ -81,18 +94,22 @@ class RunningService:
                     max_bytes=settings.max_body_bytes,
                     max_prompts=settings.max_prompts,
                 ),
-                parts.telemetry,
+                edge,
             ),
+            Gate(parts.door, edge),
             # Above our own limits, so that our error is the one seen.
             max_message_bytes=2 * settings.max_body_bytes + 2**20,
         )
         try:
-            self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
+            self.grpc_port = await self._grpc.start(
+                settings.host, settings.grpc_port, None if tls is None else tls.grpc_credentials()
+            )
         except OSError as error:
             http_socket.close()
             raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
         app = build_application(
             Service(
+                door=parts.door,
                 router=parts.router,
                 is_ready=self.is_ready,
                 telemetry=parts.telemetry,
@@ -101,20 +118,29 @@ class RunningService:
                 max_body_bytes=settings.max_body_bytes,
             )
         )
-        self._http = _HttpServer(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                # Nobody reads a client's address, and both headers cost every answer a little.
-                proxy_headers=False,
-                server_header=False,
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
-            )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            # Nobody reads a client's address, and both headers cost every answer a little.
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
         )
+        config.load()
+        config.ssl = None if tls is None else tls.context
+        self._http = _HttpServer(config)
         self._http_task = asyncio.create_task(self._http.serve(sockets=[http_socket]))
         await self._http.is_listening.wait()
+        keys = watch_keys(settings, parts.door)
+        if keys is not None:
+            self._watches.append(keys)
+        if tls is not None:
+            self._watches.append(watch_tls(tls))
+        if self._watches:
+            self._watching = asyncio.create_task(self._watch_files())
 
     async def warm_up(self) -> None:
         """Start the engine, and tell health checks when it is warm.
@@ -126,6 +152,22 @@ class RunningService:
         self.composition.engine.start()
         await self.composition.engine.wait_ready()
         self._following = asyncio.create_task(self._follow_readiness())
+
+    @property
+    def watches_files(self) -> bool:
+        """Whether there are files that may change."""
+        return bool(self._watches)
+
+    def read_files_again(self) -> None:
+        """Take up the files that may change, such as that of the API keys."""
+        for watch in self._watches:
+            watch.read()
+
+    async def _watch_files(self) -> None:
+        while True:
+            for watch in self._watches:
+                watch.look()
+            await asyncio.sleep(_LOOK_AT_FILES_EVERY_S)
 
     async def _follow_readiness(self) -> None:
         """Tell gRPC's health checks what `is_ready` says."""
@@ -141,8 +183,9 @@ class RunningService:
         if self._is_stopping:
             return
         self._is_stopping = True
-        if self._following is not None:
-            self._following.cancel()
+        for task in (self._following, self._watching):
+            if task is not None:
+                task.cancel()
         await self._grpc.set_serving(False)
         await self.composition.router.close()
         await self.composition.engine.close(self.composition.settings.drain_s)

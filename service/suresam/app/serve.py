@@ -60,6 +60,9 @@ async def _run(service: RunningService) -> None:
             loop.add_signal_handler(number, stopping.set)
     await service.start()
     try:
+        if service.watches_files:  # if not, a closed terminal still ends the service
+            with contextlib.suppress(NotImplementedError, AttributeError):
+                loop.add_signal_handler(signal.SIGHUP, service.read_files_again)
         if await _unless_stopped(service.warm_up(), stopping):
             # What is here now stays: a collection that walks through all modules and models stops
             # every request for tens of milliseconds, several times a second under load.
@@ -91,11 +94,13 @@ def _greeting(service: RunningService) -> str:
     # An address that means every interface is none that a client could connect to.
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     host = f"[{name}]" if ":" in name else name
-    url = f"http://{host}:{service.http_port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    url = f"{scheme}://{host}:{service.http_port}"
     image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
+    key = '-H "Authorization: Bearer $SURESAM_API_KEY" ' if parts.door.needs_key else ""
     return (
         f"suresam {__version__} serves the family {parts.family}\n"
         f"  REST  {url}  (try {url}/docs)\n"
         f"  gRPC  {host}:{service.grpc_port}\n"
-        f"  curl -F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
+        f"  curl {key}-F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
     )

@@ -11,6 +11,7 @@ from suresam.cli import (
     calibrate,
     calibrate_route,
     evaluate,
+    keys,
     models,
     scenes,
     segment,
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"suresam {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
-        serve, segment, models, train, evaluate, calibrate, calibrate_route, scenes, bench,
+        serve, segment, keys, models, train, evaluate, calibrate, calibrate_route, scenes, bench,
     ):  # fmt: skip
         command.add_parser(commands)
     try:

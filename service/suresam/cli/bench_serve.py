@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suresam.cli.api_key import add_key_option, read_key
 from suresam.cli.extras import needs_extra
 from suresam.errors import ConfigurationError
 
@@ -51,6 +52,7 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--url", metavar="URL", help="of a running server (default: starts one)")
     add("--grpc", nargs="?", const="", metavar="HOST:PORT",
         help="click over gRPC; without an address that of the server started here")  # fmt: skip
+    add_key_option(add)
     add("--member", metavar="NAME",
         help="who should answer: small, large or a member's name (default: as the server "
         "chooses)")  # fmt: skip
@@ -109,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     from suresam.evaluation.progress import tell_counts
     from suresam.machine import describe_machine
 
-    load_options = _load_options(options)
+    load_options, api_key = _load_options(options), read_key(options)
     if options.out is not None:
         _prepare_out(options)
     circumstances = describe_machine()
@@ -120,9 +122,9 @@ def run(options: argparse.Namespace) -> int:
         if options.url is None:
             own = stack.enter_context(ServerProcess(options.serve_options))
             address = None if options.grpc is None else own.address
-            server = Server(own.url, address, own.pid)
+            server = Server(own.url, address, own.pid, api_key=api_key)
         else:
-            server = Server(options.url, options.grpc)
+            server = Server(options.url, options.grpc, api_key=api_key)
         print(f"{'server':12} {server.url}{f', clicks at {server.grpc}' if server.grpc else ''}")
         sys.stdout.flush()
         test = run_load(load_options, server, lambda what: tell_counts(what, sys.stderr))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suresam.cli.api_key import add_key_option, read_key
 from suresam.columns import aligned
 from suresam.domain import (
     AUTO,
@@ -67,7 +68,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--server",
         metavar="URL",
-        help="http://HOST:PORT or grpc://HOST:PORT; without it the models run in this process",
+        help="http(s)://HOST:PORT or grpc(s)://HOST:PORT; without it the models run in this "
+        "process",
+    )
+    add_key_option(parser.add_argument)
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="authorities of an https or grpcs server's certificate (default: the system's)",
     )
     parser.add_argument("--models", metavar="FAMILY", help="model family (without --server)")
     parser.add_argument(
@@ -189,6 +198,10 @@ def _request(options: argparse.Namespace) -> SegmentRequest:
         raise ConfigurationError(f"nothing to segment: give --point or --box; {_POINT_EXAMPLE}")
     if options.server is not None and (options.models or options.device):
         raise ConfigurationError("--models and --device choose what runs here, not on --server")
+    if options.server is None:
+        for name in ("api_key_file", "ca_file"):
+            if getattr(options, name) is not None:
+                raise ConfigurationError(f"--{name.replace('_', '-')} is for a --server")
     if options.out is not None and not options.out.parent.is_dir():
         raise ConfigurationError(f"cannot write {options.out}: {options.out.parent} is no folder")
     try:
@@ -211,7 +224,7 @@ def _request(options: argparse.Namespace) -> SegmentRequest:
 
 def _ask_server(options: argparse.Namespace, request: SegmentRequest) -> SegmentResponse:
     assert request.image is not None
-    with _client(options.server) as client:
+    with _client(options) as client:
         return client.segment(
             request.image,
             request.prompts,
@@ -220,16 +233,22 @@ def _ask_server(options: argparse.Namespace, request: SegmentRequest) -> Segment
         )
 
 
-def _client(server: str) -> "Client | GrpcClient":
-    from suresam.client import Client, GrpcClient
+def _client(options: argparse.Namespace) -> "Client | GrpcClient":
+    from suresam.client import Client, GrpcClient, Tls
 
-    scheme, separator, address = server.partition("://")
+    scheme, separator, address = options.server.partition("://")
+    key, ca_file = read_key(options), options.ca_file
+    if ca_file is not None and not scheme.endswith("s"):
+        raise ConfigurationError(f"--ca-file is for https:// and grpcs://, not {scheme}://")
     if separator and address:
         if scheme in ("http", "https"):
-            return Client(server)
-        if scheme == "grpc":
-            return GrpcClient(address)
-    raise ConfigurationError(f"--server {server!r} is not http://HOST:PORT or grpc://HOST:PORT")
+            tls = None if ca_file is None else Tls(ca_file)
+            return Client(options.server, api_key=key, tls=tls)
+        if scheme in ("grpc", "grpcs"):
+            return GrpcClient(address, api_key=key, tls=Tls(ca_file) if scheme == "grpcs" else None)
+    raise ConfigurationError(
+        f"--server {options.server!r} is not http(s)://HOST:PORT or grpc(s)://HOST:PORT"
+    )
 
 
 def _draw(request: SegmentRequest, result: Result, path: Path) -> None:

@@ -10,6 +10,7 @@ from suresam.client.image import ImageSource
 from suresam.client.rest import AsyncClient, Client
 from suresam.client.retry import RetryPolicy
 from suresam.client.session import AsyncClientSession, ClientSession
+from suresam.client.tls import Tls
 
 __all__ = [
     "AsyncClient",
@@ -20,4 +21,5 @@ __all__ = [
     "GrpcClient",
     "ImageSource",
     "RetryPolicy",
+    "Tls",
 ]

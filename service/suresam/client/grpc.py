@@ -12,6 +12,7 @@ from suresam.client.grpc_call import GrpcCall
 from suresam.client.request import SegmentKeywords, interact_header
 from suresam.client.retry import RetryPolicy
 from suresam.client.surface import AsyncSurface, SyncSurface
+from suresam.client.tls import Tls
 from suresam.domain import InteractHeader, Prompt, PromptAnswer
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
@@ -33,9 +34,11 @@ class GrpcClient(SyncSurface):
     """A synchronous client; safe to share between threads.
 
     Args:
-        address: host:port where the service listens, without encryption.
+        address: host:port where the service listens.
         retry: how often and after what pause a refused call is tried again.
         timeout_s: seconds for a call without a deadline.
+        api_key: of the service; by default what `SURESAM_API_KEY` in the environment says.
+        tls: how to encrypt; None is without encryption, `Tls()` trusts the system's authorities.
     """
 
     def __init__(
@@ -44,10 +47,17 @@ class GrpcClient(SyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._key = grpc_call.key_metadata(api_key)
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        else:
+            credentials = tls.channel_credentials()
+            self._channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
     def interact(
@@ -86,7 +96,7 @@ class GrpcClient(SyncSurface):
             except Exception as error:  # raised below; in here gRPC would keep it to itself
                 failures.append(error)
 
-        metadata = grpc_call.session_metadata(session_id)
+        metadata = (*self._key, *grpc_call.session_metadata(session_id))
         call = self._stub.Interact(messages(), metadata=metadata)
         try:
             for message in call:
@@ -113,7 +123,7 @@ class GrpcClient(SyncSurface):
 
     def _attempt(self, call: GrpcCall[Answer], remaining_ms: float | None) -> Answer:
         method = getattr(self._stub, call.rpc)
-        keywords = call.keywords(remaining_ms, self._timeout_s)
+        keywords = call.keywords(remaining_ms, self._timeout_s, self._key)
         try:
             message = method(call.write(remaining_ms), **keywords)
         except grpc.RpcError as error:
@@ -133,10 +143,17 @@ class AsyncGrpcClient(AsyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(grpc_call, retry or RetryPolicy(), timeout_s)
         self._address = address
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._key = grpc_call.key_metadata(api_key)
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        else:
+            credentials = tls.channel_credentials()
+            self._channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
         self._stub = SegmentationStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def interact(
@@ -163,7 +180,7 @@ class AsyncGrpcClient(AsyncSurface):
             except Exception as error:  # raised below; in here gRPC would keep it to itself
                 failures.append(error)
 
-        metadata = grpc_call.session_metadata(session_id)
+        metadata = (*self._key, *grpc_call.session_metadata(session_id))
         call = self._stub.Interact(messages(), metadata=metadata)
         try:
             async for message in call:
@@ -190,7 +207,7 @@ class AsyncGrpcClient(AsyncSurface):
 
     async def _attempt(self, call: GrpcCall[Answer], remaining_ms: float | None) -> Answer:
         method = getattr(self._stub, call.rpc)
-        keywords = call.keywords(remaining_ms, self._timeout_s)
+        keywords = call.keywords(remaining_ms, self._timeout_s, self._key)
         try:
             message = await method(call.write(remaining_ms), **keywords)
         except grpc.RpcError as error:

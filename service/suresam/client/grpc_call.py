@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from suresam.client.key import authorization
 from suresam.client.retry import attempt_timeout_s
 from suresam.domain import (
     InteractHeader,
@@ -36,9 +37,11 @@ from suresam.wire.grpc import (
     service_info_from_proto,
     session_from_proto,
 )
-from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
+from suresam.wire.grpc.metadata import AUTHORIZATION_KEY, ERROR_CODE_KEY, PUSHBACK_KEY
 
 Answer = TypeVar("Answer")
+
+Metadata = tuple[tuple[str, str], ...]
 
 CHUNK_BYTES = 256 * 1024
 """How much of an image one message carries."""
@@ -70,14 +73,18 @@ class GrpcCall(Generic[Answer]):
     deadline_ms: float | None = None
     session_id: str | None = None
 
-    def keywords(self, remaining_ms: float | None, timeout_s: float) -> dict[str, Any]:
+    def keywords(
+        self, remaining_ms: float | None, timeout_s: float, key: Metadata
+    ) -> dict[str, Any]:
         """What a stub's method takes beside the message.
 
         Args:
             remaining_ms: milliseconds left of the deadline, or None.
             timeout_s: seconds for the whole call, if there is no deadline.
+            key: metadata that tell who asks.
         """
-        metadata = () if self.session_id is None else session_metadata(self.session_id)
+        about = () if self.session_id is None else session_metadata(self.session_id)
+        metadata = (*key, *about)
         return {"timeout": attempt_timeout_s(remaining_ms, timeout_s), "metadata": metadata}
 
     def answer(self, message: Any) -> Answer:
@@ -184,7 +191,17 @@ def models() -> GrpcCall[ServiceInfo]:
     return GrpcCall("ListModels", lambda _: pb.ListModelsRequest(), service_info_from_proto)
 
 
-def session_metadata(session_id: str) -> tuple[tuple[str, str], ...]:
+def key_metadata(api_key: str | None) -> Metadata:
+    """What every call says of who asks.
+
+    Raises:
+        ConfigurationError: the key is none.
+    """
+    value = authorization(api_key)
+    return () if value is None else ((AUTHORIZATION_KEY, value),)
+
+
+def session_metadata(session_id: str) -> Metadata:
     """What a call about a session sends before its messages, for proxies to hash."""
     return (("x-session-id", session_id),)
 

@@ -14,6 +14,7 @@ from suresam.client.request import SegmentKeywords, segment_request
 from suresam.client.rest_call import RestCall
 from suresam.client.retry import RetryPolicy
 from suresam.client.surface import AsyncSurface, SyncSurface
+from suresam.client.tls import Tls
 from suresam.domain import Prompt, PromptAnswer, SegmentResponse, SessionImage
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -31,6 +32,8 @@ class Client(SyncSurface):
         base_url: where the service listens.
         retry: how often and after what pause a refused call is tried again.
         timeout_s: seconds without a sign from the server, for calls without a deadline.
+        api_key: of the service; by default what `SURESAM_API_KEY` in the environment says.
+        tls: of https://, where the system's own authorities do not do.
     """
 
     def __init__(
@@ -39,9 +42,16 @@ class Client(SyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(rest_call, retry or RetryPolicy(), timeout_s)
-        self._http = httpx.Client(base_url=base_url, limits=_LIMITS)
+        self._http = httpx.Client(
+            base_url=base_url,
+            limits=_LIMITS,
+            headers=rest_call.key_headers(api_key),
+            verify=True if tls is None else tls.context(),
+        )
 
     def add_image(self, session_id: str, image: ImageSource) -> SessionImage:
         """Upload one more image into a session."""
@@ -118,9 +128,16 @@ class AsyncClient(AsyncSurface):
         *,
         retry: RetryPolicy | None = None,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(rest_call, retry or RetryPolicy(), timeout_s)
-        self._http = httpx.AsyncClient(base_url=base_url, limits=_LIMITS)
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            limits=_LIMITS,
+            headers=rest_call.key_headers(api_key),
+            verify=True if tls is None else tls.context(),
+        )
 
     async def add_image(self, session_id: str, image: ImageSource) -> SessionImage:
         """Upload one more image into a session."""

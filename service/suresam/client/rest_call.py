@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
+from suresam.client.key import authorization
 from suresam.client.retry import attempt_timeout_s
 from suresam.domain import (
     PromptAnswer,
@@ -199,6 +200,16 @@ def delete_session(session_id: str) -> RestCall[None]:
 def models() -> RestCall[ServiceInfo]:
     """Ask what is being served."""
     return RestCall("GET", "/v1/models", _models)
+
+
+def key_headers(api_key: str | None) -> dict[str, str]:
+    """What every request says of who asks.
+
+    Raises:
+        ConfigurationError: the key is none.
+    """
+    value = authorization(api_key)
+    return {} if value is None else {"authorization": value}
 
 
 def unanswered(error: httpx.TransportError, base_url: str) -> CapacityError:

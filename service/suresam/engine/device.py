@@ -64,7 +64,7 @@ class Device(Protocol):
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+    ) -> float:
         """See to it that images are embedded.
 
         Args:
@@ -72,6 +72,9 @@ class Device(Protocol):
             model: for which member.
             images: with their files.
             remaining_ms: until the caller's deadline.
+
+        Returns:
+            The device milliseconds that it took; an encode that others wait for, too, counts once.
         """
 
     async def learn(self, quarantine: Quarantine) -> None:

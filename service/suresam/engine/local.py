@@ -199,7 +199,7 @@ class LocalDevice:
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+    ) -> float:
         """See to it that images are embedded."""
         caller = _caller(tenant, remaining_ms)
         engine = self._engine(model)
@@ -209,14 +209,15 @@ class LocalDevice:
         for its in rows_of.values():
             rows.update(its)
 
-        async def embed(image: DeviceImage, turn: int) -> None:
+        async def embed(image: DeviceImage, turn: int) -> float:
             pixels = PixelLoader(image.data, self._limits.images, self._pool)
-            await engine.embed(Image(image.key, pixels), caller, turn)
+            done = await engine.embed(Image(image.key, pixels), caller, turn)
             work.done(rows_of.pop(image.key, {}))
+            return done.spent_ms
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
-            await wait_all(embed(image, turn) for turn, image in enumerate(images))
+            return sum(await wait_all(embed(image, turn) for turn, image in enumerate(images)))
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""

@@ -49,9 +49,6 @@ _QUICK_BYTES = 128 * 1024
 """Packed masks, such as three of 640 x 480 pixels, which take 0.3 ms (on the machine of
 `docs/benchmarks/serving.md`)."""
 
-TENANT = "anonymous"
-"""Whose sessions and cache entries are used, until API keys tell tenants apart."""
-
 
 @dataclass(frozen=True, slots=True)
 class RouterLimits:
@@ -123,11 +120,12 @@ class Router:
         if self._shadow is not None:
             await self._shadow.close()
 
-    async def segment(self, request: SegmentRequest, turn: int = 0) -> SegmentResponse:
+    async def segment(self, request: SegmentRequest, tenant: str, turn: int = 0) -> SegmentResponse:
         """Masks for every prompt of a request.
 
         Args:
             request: what to answer.
+            tenant: whose sessions and cache entries may be used, here and everywhere below.
             turn: its place, where it is one of several that make up a caller's request.
 
         Raises:
@@ -139,7 +137,7 @@ class Router:
         choice = choose_member(options.route, self._members)
         escalation = self._escalation if options.route.mode == AUTO else None
         call = SegmentCall(
-            tenant=TENANT,
+            tenant=tenant,
             model=choice.model,
             prompts=request.prompts,
             remaining_ms=self._remaining_ms(request.deadline_ms),
@@ -179,7 +177,7 @@ class Router:
             timings_ms=replace(reply.timings_ms, total=total_ms),
         )
 
-    async def check_session_request(self, request: SegmentRequest) -> None:
+    async def check_session_request(self, request: SegmentRequest, tenant: str) -> None:
         """Refuse prompts on a session as `segment` would, before any of them is at work.
 
         An image that the session does not have is left to `segment`.
@@ -191,7 +189,7 @@ class Router:
         choose_member(request.options.route, self._members)
         self._remaining_ms(request.deadline_ms)
         assert request.session_id is not None, "only prompts on a session are answered one by one"
-        session = await self.get_session(request.session_id)
+        session = await self.get_session(request.session_id, tenant)
         for image in session.images:
             if request.image_id in (None, image.image_id):
                 check_inside(request.prompts, ImageSize(image.width, image.height))
@@ -200,31 +198,32 @@ class Router:
     async def create_session(
         self,
         images: Sequence[bytes],
+        tenant: str,
         session_id: str | None = None,
         deadline_ms: float | None = None,
     ) -> Session:
         """Keep images for repeated prompts."""
         call = CreateSessionCall(
-            TENANT, self._likely_member, tuple(images), self._remaining_ms(deadline_ms), session_id
+            tenant, self._likely_member, tuple(images), self._remaining_ms(deadline_ms), session_id
         )
         return await self._engine.create_session(call)
 
     async def add_image(
-        self, session_id: str, image: bytes, deadline_ms: float | None = None
+        self, session_id: str, image: bytes, tenant: str, deadline_ms: float | None = None
     ) -> SessionImage:
         """Add an image to a session."""
         call = AddImageCall(
-            TENANT, self._likely_member, session_id, image, self._remaining_ms(deadline_ms)
+            tenant, self._likely_member, session_id, image, self._remaining_ms(deadline_ms)
         )
         return await self._engine.add_image(call)
 
-    async def get_session(self, session_id: str) -> Session:
+    async def get_session(self, session_id: str, tenant: str) -> Session:
         """A session's state."""
-        return await self._engine.get_session(TENANT, session_id)
+        return await self._engine.get_session(tenant, session_id)
 
-    async def delete_session(self, session_id: str) -> None:
+    async def delete_session(self, session_id: str, tenant: str) -> None:
         """Forget a session."""
-        await self._engine.delete_session(TENANT, session_id)
+        await self._engine.delete_session(tenant, session_id)
 
     async def metrics(self) -> "tuple[Metric, ...]":
         """What is counted elsewhere than in this process's own metrics."""

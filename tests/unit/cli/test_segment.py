@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 import suresam.app
 import suresam.client
 from suresam.cli import main
+from suresam.client import Tls
 from suresam.domain import (
     Advice,
     Box,
@@ -164,11 +166,17 @@ def test_a_malformed_argument_ends_with_2_and_an_example(photo, arguments, messa
     ("arguments", "message"),
     [
         ([], "nothing to segment: give --point or --box"),
-        (["--point", "1,2", "--server", "host:8080"], "is not http://HOST:PORT or grpc://"),
-        (["--point", "1,2", "--server", "grpc://"], "is not http://HOST:PORT or grpc://"),
+        (["--point", "1,2", "--server", "host:8080"], "is not http(s)://HOST:PORT or grpc(s)://"),
+        (["--point", "1,2", "--server", "grpc://"], "is not http(s)://HOST:PORT or grpc(s)://"),
         (
             ["--point", "1,2", "--server", "http://h", "--device", "cpu"],
             "--models and --device choose what runs here",
+        ),
+        (["--point", "1,2", "--api-key-file", "key"], "--api-key-file is for a --server"),
+        (["--point", "1,2", "--ca-file", "ca"], "--ca-file is for a --server"),
+        (
+            ["--point", "1,2", "--server", "http://h", "--ca-file", "ca"],
+            "--ca-file is for https:// and grpcs://, not http://",
         ),
     ],
 )
@@ -205,19 +213,22 @@ def test_a_failure_ends_with_one_line(in_process, photo, capsys, reply, status, 
 
 
 @pytest.mark.parametrize(
-    ("server", "kind", "where"),
+    ("server", "kind", "where", "tls"),
     [
-        ("http://h:8080", "Client", "http://h:8080"),
-        ("https://h/path", "Client", "https://h/path"),
-        ("grpc://h:50051", "GrpcClient", "h:50051"),
+        ("http://h:8080", "Client", "http://h:8080", None),
+        ("https://h/path", "Client", "https://h/path", None),
+        ("grpc://h:50051", "GrpcClient", "h:50051", None),
+        ("grpcs://h:50051", "GrpcClient", "h:50051", Tls()),
     ],
 )
-def test_a_server_s_address_chooses_the_client(monkeypatch, photo, answer, server, kind, where):
+def test_a_server_s_address_chooses_the_client(
+    monkeypatch, photo, answer, server, kind, where, tls, tmp_path
+):
     seen = []
 
     class StandIn:
-        def __init__(self, address):
-            seen.append(address)
+        def __init__(self, address, *, api_key, tls):
+            seen.append((address, api_key, tls))
 
         def __enter__(self):
             return self
@@ -231,4 +242,33 @@ def test_a_server_s_address_chooses_the_client(monkeypatch, photo, answer, serve
 
     monkeypatch.setattr(suresam.client, kind, StandIn)
     assert main(["segment", photo, "--point", "1,2", "--server", server]) == 0
-    assert seen == [where, 1, "closed"]
+    assert seen == [(where, None, tls), 1, "closed"]
+    key = tmp_path / "key"
+    key.write_text("sk_suresam_x\n")
+    command = ["segment", photo, "--point", "1,2", "--server", server, "--api-key-file", str(key)]
+    assert main(command) == 0
+    assert seen[3] == (where, "sk_suresam_x", tls)
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("https", "Client"), ("grpcs", "GrpcClient")])
+def test_authorities_of_ones_own_are_trusted(monkeypatch, photo, scheme, kind):
+    class Seen(Exception):
+        pass
+
+    def stand_in(address, *, api_key, tls):
+        raise Seen(tls)
+
+    monkeypatch.setattr(suresam.client, kind, stand_in)
+    command = ["segment", photo, "--point", "1,2", "--server", f"{scheme}://h:1"]
+    with pytest.raises(Seen) as caught:
+        main([*command, "--ca-file", "ca.pem"])
+    assert caught.value.args == (Tls(Path("ca.pem")),)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two words", "x" * 2000])
+def test_a_file_that_holds_no_key_ends_with_2_and_is_not_repeated(photo, tmp_path, capsys, text):
+    key = tmp_path / "key"
+    key.write_text(text)
+    command = ["segment", photo, "--point", "1,2", "--server", "http://h"]
+    assert main([*command, "--api-key-file", str(key)]) == 2
+    assert capsys.readouterr().err == f"suresam: {key} must hold an API key and nothing else\n"

@@ -86,7 +86,7 @@ def request(*prompts, **options):
 
 
 async def test_an_answer_has_masks_scores_and_a_receipt(route):
-    response = await route(TinyEngine()).segment(request())
+    response = await route(TinyEngine()).segment(request(), "t")
     [result] = response.results
     assert (response.image, response.warnings, response.session_id) == (SIZE, ("odd",), None)
     assert response.timings_ms.encode == 7.0
@@ -131,7 +131,7 @@ async def test_masks_that_take_long_to_encode_do_not_hold_the_event_loop(answer,
         bounds = RouterLimits(PromptLimits())
         engine = TinyEngine(answer())
         router = Router(engine, "f", ("tiny",), bounds, {}, pool, Telemetry())
-        response = await router.segment(request(output=output))
+        response = await router.segment(request(output=output), "t")
     assert len(response.results[0].masks) == 3
     assert pool.num_submitted == num_turns
 
@@ -145,16 +145,18 @@ async def test_the_engine_is_asked_for_what_the_request_wants(route):
             output=OutputRequest("none", low_res_logits=True),
             uncertainty=UncertaintyRequest(maps=True),
             deadline_ms=1234.0,
-        )
+        ),
+        "t",
     )
     [call] = engine.calls
+    assert call.tenant == "t"
     assert (call.model, call.multimask, call.masks) == ("huge", False, True)
     assert (call.low_res_logits, call.maps, call.remaining_ms) == (True, True, 1234.0)
 
 
 async def test_what_was_not_asked_for_is_null(route):
     wanted = request(uncertainty=UncertaintyRequest(methods=()), output=OutputRequest("none"))
-    response = await route(TinyEngine()).segment(wanted)
+    response = await route(TinyEngine()).segment(wanted, "t")
     mask = response.results[0].masks[1]
     assert (mask.rle, mask.png, mask.polygons, mask.area) == (None, None, None, 8)
     assert (mask.uncertainty.entropy, mask.uncertainty.maps) == (None, None)
@@ -164,7 +166,7 @@ async def test_what_was_not_asked_for_is_null(route):
 async def test_a_failed_prompt_is_a_result_of_its_own(route):
     error = ResultError("out_of_memory", "full")
     response = await route(TinyEngine(prediction(), error)).segment(
-        request(CLICK, replace(CLICK, prompt_id="b"))
+        request(CLICK, replace(CLICK, prompt_id="b")), "t"
     )
     good, bad = response.results
     assert (len(good.masks), good.error) == (3, None)
@@ -187,23 +189,23 @@ async def test_a_failed_prompt_is_a_result_of_its_own(route):
 async def test_a_wrong_request_never_reaches_the_engine(route, wrong, error):
     engine = TinyEngine()
     with pytest.raises(error):
-        await route(engine).segment(wrong)
+        await route(engine).segment(wrong, "t")
     assert engine.calls == []
 
 
 async def test_the_default_deadline_stands_in_for_none(route):
     engine = TinyEngine()
     router = route(engine, default_deadline_ms=50.0, max_deadline_ms=60.0)
-    await router.segment(request())
-    await router.segment(request(deadline_ms=60.0))
+    await router.segment(request(), "t")
+    await router.segment(request(deadline_ms=60.0), "t")
     assert [call.remaining_ms for call in engine.calls] == [50.0, 60.0]
 
 
 async def test_a_session_is_embedded_for_the_member_that_will_be_asked_first(route):
     engine = TinyEngine()
     router = route(engine)
-    await router.create_session([b"x"], "s")
-    await router.add_image("s", b"y")
+    await router.create_session([b"x"], "t", "s")
+    await router.add_image("s", b"y", "t")
     assert [call.model for call in engine.calls] == ["tiny", "tiny"]
     assert engine.calls[0].images == (b"x",)
     assert not router.is_ready()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from suresam.api.grpc.caller import CALLER
 from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.status import grpc_code, public_message, retry_after_s
 from suresam.errors import ServiceError
@@ -32,7 +33,8 @@ class Edge:
     ) -> Response:
         """Run a handler; end the call with the documented status if it fails."""
         async with self._call(method, context):
-            return await handler()
+            with CALLER.get().account.request():
+                return await handler()
         raise AssertionError("a call that failed was aborted")
 
     async def stream(
@@ -48,9 +50,16 @@ class Edge:
             context: of the call.
             handler: called with the request id.
         """
-        async with self._call(method, context) as request_id, aclosing(handler(request_id)) as told:
-            async for response in told:
-                await context.write(response)
+        async with self._call(method, context) as request_id:
+            with CALLER.get().account.request():
+                async with aclosing(handler(request_id)) as told:
+                    async for response in told:
+                        await context.write(response)
+
+    async def refuse(self, method: str, context: Context, error: ServiceError) -> None:
+        """End a call that did not come in."""
+        async with self._call(method, context):
+            raise error
 
     @asynccontextmanager
     async def _call(self, method: str, context: Context) -> AsyncIterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from suresam.access.caller import Caller
 from suresam.api.prompt_stream import Outcome, Work, as_ready, outcome_of
 from suresam.domain import InteractHeader, PromptAnswer, SegmentResponse
 from suresam.errors import InvalidRequest
@@ -25,17 +26,24 @@ class Interaction:
 
     Args:
         router: the API's only door.
+        caller: who asks. Each of their prompts counts as a request; the first is the call's own.
         remaining_ms: the milliseconds that a prompt has now, of those that its header asks for.
         request_id: of the call.
     """
 
     def __init__(
-        self, router: "Router", remaining_ms: Callable[[float], float | None], request_id: str
+        self,
+        router: "Router",
+        caller: Caller,
+        remaining_ms: Callable[[float], float | None],
+        request_id: str,
     ) -> None:
         self._router = router
+        self._caller = caller
         self._remaining_ms = remaining_ms
         self._request_id = request_id
         self._num_running = 0
+        self._has_begun = False
 
     async def answers(
         self, stream: AsyncIterator[pb.InteractRequest], max_running: int
@@ -45,6 +53,7 @@ class Interaction:
         Raises:
             InvalidRequest: no header first, an empty message, or options that cannot be read.
             SessionNotFound: a header names no living session.
+            Unauthenticated: the caller's key was taken away meanwhile.
         """
         async with aclosing(as_ready(self._works(stream), max_running)) as outcomes:
             async for index, outcome in outcomes:
@@ -55,12 +64,13 @@ class Interaction:
     ) -> AsyncGenerator[Work[Outcome], None]:
         header: InteractHeader | None = None
         async for message in stream:
+            self._caller.check_alive()
             kind = message.WhichOneof("message")
             if kind is None:
                 raise InvalidRequest("an empty message; each must hold a header or a prompt")
             if kind == "header":
                 header = interact_header_from_proto(message.header)
-                await self._router.get_session(header.session_id)
+                await self._router.get_session(header.session_id, self._caller.tenant)
             elif header is None:
                 raise InvalidRequest(f"the first message must be the header, not {kind}")
             else:
@@ -77,6 +87,9 @@ class Interaction:
         )
 
     async def _segment(self, header: InteractHeader, message: pb.Prompt) -> SegmentResponse:
+        if self._has_begun:
+            self._caller.account.prompt()
+        self._has_begun = True
         # The time that the call itself may take is that of the whole stream: a prompt has its
         # header's, or what any request has by default.
         asked_ms = header.deadline_ms
@@ -87,6 +100,6 @@ class Interaction:
         turn = self._num_running  # behind the stream's own, not before other people's
         self._num_running += 1
         try:
-            return await self._router.segment(timed, turn)
+            return await self._router.segment(timed, self._caller.tenant, turn)
         finally:
             self._num_running -= 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty
 
+from suresam.api.grpc.caller import CALLER
 from suresam.api.grpc.edge import Context, Edge
 from suresam.api.grpc.interaction import Interaction
 from suresam.api.grpc.uploads import StreamLimits, read_images, read_upload
@@ -23,7 +24,6 @@ from suresam.wire.grpc import (
 
 if TYPE_CHECKING:
     from suresam.routing.router import Router
-    from suresam.telemetry import Telemetry
 
 
 class Servicer(SegmentationServicer):
@@ -32,13 +32,13 @@ class Servicer(SegmentationServicer):
     Args:
         router: the API's only door.
         limits: of client streams.
-        telemetry: of the service.
+        edge: wraps every call.
     """
 
-    def __init__(self, router: "Router", limits: StreamLimits, telemetry: "Telemetry") -> None:
+    def __init__(self, router: "Router", limits: StreamLimits, edge: Edge) -> None:
         self._router = router
         self._limits = limits
-        self._edge = Edge(telemetry)
+        self._edge = edge
 
     async def Segment(self, request: pb.SegmentRequest, context: Context) -> pb.SegmentResponse:
         """An image or a session, and prompts."""
@@ -72,7 +72,7 @@ class Servicer(SegmentationServicer):
         async def handle() -> pb.Session:
             session_id, images = await read_images(request_iterator, self._limits)
             session = await self._router.create_session(
-                images, session_id, self._deadline_ms(context, None)
+                images, _tenant(), session_id, self._deadline_ms(context, None)
             )
             return session_to_proto(session)
 
@@ -85,7 +85,7 @@ class Servicer(SegmentationServicer):
 
         def handle(request_id: str) -> AsyncGenerator[pb.InteractResponse, None]:
             remaining_ms = partial(self._deadline_ms, context)
-            interaction = Interaction(self._router, remaining_ms, request_id)
+            interaction = Interaction(self._router, CALLER.get(), remaining_ms, request_id)
             return interaction.answers(request_iterator, self._limits.max_running_prompts)
 
         await self._edge.stream("Interact", context, handle)
@@ -94,7 +94,8 @@ class Servicer(SegmentationServicer):
         """A session's images and when it expires."""
 
         async def handle() -> pb.Session:
-            return session_to_proto(await self._router.get_session(request.session_id))
+            session = await self._router.get_session(request.session_id, _tenant())
+            return session_to_proto(session)
 
         return await self._edge.answer("GetSession", context, handle)
 
@@ -102,7 +103,7 @@ class Servicer(SegmentationServicer):
         """Forget a session and its images."""
 
         async def handle() -> Empty:
-            await self._router.delete_session(request.session_id)
+            await self._router.delete_session(request.session_id, _tenant())
             return Empty()
 
         return await self._edge.answer("DeleteSession", context, handle)
@@ -119,7 +120,7 @@ class Servicer(SegmentationServicer):
 
     async def _segment(self, call: SegmentRequest, context: Context) -> pb.SegmentResponse:
         timed = replace(call, deadline_ms=self._deadline_ms(context, call.deadline_ms))
-        return segment_response_to_proto(await self._router.segment(timed))
+        return segment_response_to_proto(await self._router.segment(timed, _tenant()))
 
     def _deadline_ms(self, context: Context, requested_ms: float | None) -> float | None:
         """The shorter of the request's own deadline and the call's; None if there is neither."""
@@ -132,3 +133,7 @@ class Servicer(SegmentationServicer):
         if requested_ms is None or remaining_ms < requested_ms <= limit_ms:
             return remaining_ms
         return requested_ms
+
+
+def _tenant() -> str:
+    return CALLER.get().tenant

@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from suresam.access.door import Door
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
+from suresam.api.rest.gate import Gate
 from suresam.api.rest.middleware import Edge, refuse_route
 from suresam.api.rest.openapi import document_uploads
 from suresam.api.rest.routes import probes, v1
@@ -25,6 +27,7 @@ class Service:
     """What the routes need.
 
     Attributes:
+        door: lets requests in.
         router: answers requests.
         is_ready: whether the service takes work.
         telemetry: its metrics.
@@ -34,6 +37,7 @@ class Service:
         max_running_prompts: of one request that is answered by events, in progress at a time.
     """
 
+    door: Door
     router: Router
     is_ready: Callable[[], bool]
     telemetry: Telemetry
@@ -56,11 +60,12 @@ def build_application(service: Service) -> FastAPI:
     app.router.routes.extend(ours)
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_middleware(Shortcut, routes=ours)
+    app.add_middleware(Gate, door=service.door)  # inside of the edge, which is added after it
     app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return document_uploads(generated())
+        return document_uploads(generated(), service.door.needs_key)
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

@@ -99,7 +99,7 @@ class EventResponse(Response):
         remaining_ms = (self._deadline_at - time.monotonic()) * 1000
         alone = replace(self._call, prompts=(prompt,), deadline_ms=remaining_ms)
         return await outcome_of(
-            self._service.router.segment(alone, turn),
+            self._service.router.segment(alone, self._request.state.caller.tenant, turn),
             prompt_id=prompt.prompt_id,
             session_id=self._call.session_id,
             request_id=self._request.state.request_id,

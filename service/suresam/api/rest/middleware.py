@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.rest.disconnect import ClientGone
 from suresam.api.status import http_status, public_message, retry_after_s
-from suresam.errors import ImageTooLarge, ServiceError
+from suresam.errors import ImageTooLarge, ServiceError, Unauthenticated
 from suresam.telemetry import Telemetry
 from suresam.wire.rest import ErrorBody
 
@@ -118,6 +118,8 @@ def error_response(error: Exception, request_id: str) -> Response:
     wait_s = retry_after_s(error)
     if wait_s is not None:
         headers["retry-after"] = str(math.ceil(wait_s))
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="suresam"'
     body = _body(error.code, public_message(error, request_id), request_id)
     return JSONResponse(body, http_status(error), headers=headers)
 

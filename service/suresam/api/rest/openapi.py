@@ -9,8 +9,8 @@ _IMAGE = {"type": "string", "format": "binary", "description": "an image file"}
 _EXAMPLE = {"prompts": [{"points": [[500, 375]], "labels": [1]}]}
 
 
-def document_uploads(document: dict[str, Any]) -> dict[str, Any]:
-    """Add what FastAPI cannot see: multipart uploads and the `SegmentRequest`."""
+def document_uploads(document: dict[str, Any], needs_key: bool) -> dict[str, Any]:
+    """Add what FastAPI cannot see: multipart uploads, the `SegmentRequest`, and API keys."""
     schema = SegmentRequestBody.model_json_schema(ref_template=_REF)
     schemas = document["components"]["schemas"]
     schemas.update(schema.pop("$defs"))
@@ -23,6 +23,12 @@ def document_uploads(document: dict[str, Any]) -> dict[str, Any]:
     _set_body(paths["/v1/sessions"], _multipart(("image",), image=images, session_id=session_id))
     _set_body(paths["/v1/sessions/{session_id}/images"], _multipart(("image",), image=_IMAGE))
     _set_body(paths["/v1/sessions/{session_id}/segment"], {"application/json": {"schema": request}})
+    if needs_key:
+        schemes = document["components"].setdefault("securitySchemes", {})
+        schemes["api_key"] = {"type": "http", "scheme": "bearer"}
+        document["security"] = [{"api_key": []}]
+        for probe in ("/livez", "/readyz"):
+            paths[probe]["get"]["security"] = []
     # Wrong input is answered with 400 here, whatever FastAPI documents.
     for operations in paths.values():
         for operation in operations.values():

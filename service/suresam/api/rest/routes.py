@@ -39,7 +39,7 @@ _SHORT_ANSWER_BYTES = 16 * 1024
 """JSON of a few prompts and of their masks: read or written in a fraction of a millisecond."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 409, 413, 429, 500, 503, 504)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 429, 500, 503, 504)
 }
 
 _JSON_OR_EVENTS = (
@@ -120,7 +120,7 @@ async def create_session(request: Request) -> Response:
     chosen = form.fields.get("session_id", request.headers.get(SESSION_HEADER))
     if isinstance(chosen, bytes):
         chosen = chosen.decode(errors="replace")
-    work = _service(request).router.create_session(form.images, chosen)
+    work = _service(request).router.create_session(form.images, _tenant(request), chosen)
     session = await unless_gone(request, work)
     return _json(SessionBody.from_domain(session), 201, {SESSION_HEADER: session.session_id})
 
@@ -129,7 +129,7 @@ async def create_session(request: Request) -> Response:
 async def add_image(request: Request, session_id: str) -> Response:
     """Upload one more image (form file `image`)."""
     form = await _form(request)
-    work = _service(request).router.add_image(session_id, form.only_image())
+    work = _service(request).router.add_image(session_id, form.only_image(), _tenant(request))
     image = await unless_gone(request, work)
     return _json(SessionImageBody.from_domain(image), 201, {SESSION_HEADER: session_id})
 
@@ -152,20 +152,25 @@ async def segment_session(request: Request, session_id: str) -> Response:
 @v1.get("/sessions/{session_id}", response_model=SessionBody)
 async def get_session(request: Request, session_id: str) -> Response:
     """A session's images and when it expires."""
-    session = await _service(request).router.get_session(session_id)
+    session = await _service(request).router.get_session(session_id, _tenant(request))
     return _json(SessionBody.from_domain(session), headers={SESSION_HEADER: session_id})
 
 
 @v1.delete("/sessions/{session_id}", status_code=204)
 async def delete_session(request: Request, session_id: str) -> Response:
     """Forget a session and its images."""
-    await _service(request).router.delete_session(session_id)
+    await _service(request).router.delete_session(session_id, _tenant(request))
     return Response(status_code=204, headers={SESSION_HEADER: session_id})
 
 
 def _service(request: Request) -> "Service":
     service: Service = request.app.state.service
     return service
+
+
+def _tenant(request: Request) -> str:
+    tenant: str = request.state.caller.tenant
+    return tenant
 
 
 async def _form(request: Request, *fields: str) -> Form:
@@ -180,7 +185,7 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
 async def _answer(
     request: Request, call: SegmentRequest, headers: dict[str, str] | None = None
 ) -> Response:
-    answer = await unless_gone(request, _service(request).router.segment(call))
+    answer = await unless_gone(request, _service(request).router.segment(call, _tenant(request)))
     return await _aside(
         request,
         json_bytes(answer) > _SHORT_ANSWER_BYTES,
@@ -189,14 +194,14 @@ async def _answer(
 
 
 async def _events(request: Request, call: SegmentRequest, headers: dict[str, str]) -> Response:
-    await _service(request).router.check_session_request(call)
+    await _service(request).router.check_session_request(call, _tenant(request))
     return EventResponse(request, call, _service(request), headers)
 
 
 async def _picture(request: Request, call: SegmentRequest) -> Response:
     output = OutputRequest(masks="rle", min_region_area=call.options.output.min_region_area)
     drawn = replace(call, options=replace(call.options, output=output))
-    answer = await unless_gone(request, _service(request).router.segment(drawn))
+    answer = await unless_gone(request, _service(request).router.segment(drawn, _tenant(request)))
     limits = _service(request).image_limits
     png = await _in_pool(request, partial(overlay_png, drawn, answer, limits))
     return Response(png, media_type=PNG)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from suresam.errors import NotReady, Overloaded, ShuttingDown
+from suresam.errors import NotReady, Overloaded, RateLimited, ShuttingDown
 
 ExchangeKind = Literal["click", "upload", "one_shot", "cancelled_click", "slow_upload"]
 
@@ -19,7 +19,14 @@ failed (such a click is never sent), or got an answer that is not of the documen
 
 NO_ERRORS = (OK, HUNG_UP, NO_SESSION)
 
-REFUSALS = (Overloaded.code, NotReady.code, ShuttingDown.code, "http_429", "http_503")
+REFUSALS = (
+    Overloaded.code,
+    RateLimited.code,
+    NotReady.code,
+    ShuttingDown.code,
+    "http_429",
+    "http_503",
+)
 """Codes that tell a visitor to come back later, ours and those of any other server."""
 
 

@@ -7,6 +7,7 @@ import grpc
 
 from suresam.benchmarks.serve.exchange import MALFORMED, OK, TIMEOUT, UNREACHABLE, Reply
 from suresam.client.grpc import MAX_MESSAGE_BYTES
+from suresam.client.grpc_call import Metadata
 from suresam.domain import Point
 from suresam.errors import ConfigurationError
 from suresam.pb import segmentation_pb2 as pb
@@ -29,6 +30,7 @@ class GrpcClicks:
         member: who should answer, a role or a name; None leaves it to the server.
         timeout_s: seconds after which an answer is given up.
         deadline_ms: that clicks ask for; None leaves it to the server.
+        key: metadata that tell who asks.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class GrpcClicks:
         member: str | None,
         timeout_s: float,
         deadline_ms: float | None = None,
+        key: Metadata = (),
     ) -> None:
+        self._key = key
         self._address = address
         limit = (("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),)
         self._channel = grpc.aio.insecure_channel(address, options=limit)
@@ -54,7 +58,9 @@ class GrpcClicks:
             ConfigurationError: it does not.
         """
         try:
-            await self._stub.ListModels(pb.ListModelsRequest(), timeout=_READY_TIMEOUT_S)
+            await self._stub.ListModels(
+                pb.ListModelsRequest(), timeout=_READY_TIMEOUT_S, metadata=self._key
+            )
         except grpc.aio.AioRpcError as error:
             raise ConfigurationError(f"--grpc={self._address}: {error.details()}") from None
 
@@ -68,7 +74,7 @@ class GrpcClicks:
         )
         now = asyncio.get_running_loop().time
         try:
-            answer = await self._stub.Segment(request, timeout=self._timeout_s)
+            answer = await self._stub.Segment(request, timeout=self._timeout_s, metadata=self._key)
         except grpc.aio.AioRpcError as error:
             pairs: Any = error.trailing_metadata() or ()
             trailing = dict(pairs)

@@ -38,12 +38,13 @@ class HttpConnections:
 
     Args:
         url: `http://host:port` or https, perhaps with a path that comes before every other.
+        authorization: that every request carries, or None.
 
     Raises:
         ConfigurationError: the URL is no such thing.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authorization: str | None = None) -> None:
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -57,11 +58,14 @@ class HttpConnections:
         self._ssl = ssl.create_default_context() if is_secure else None
         self._netloc = parts.netloc.rpartition("@")[2]
         self._prefix = parts.path.rstrip("/")
+        self._lines = [f"Host: {self._netloc}"]
+        if authorization is not None:
+            self._lines.append(f"Authorization: {authorization}")
         self._idle: list[_Connection] = []
 
     def head(self, method: str, path: str, content_type: str = "", length: int = 0) -> bytes:
         """The first lines of a request, with the empty one."""
-        lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"Host: {self._netloc}"]
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", *self._lines]
         if method == "POST":
             lines += [f"Content-Type: {content_type}", f"Content-Length: {length}"]
         return "\r\n".join((*lines, "\r\n")).encode()

@@ -33,14 +33,21 @@ class RestServer:
         url: of the server.
         options: JSON fields of every `SegmentRequest` beside its prompts, such as `route`.
         timeout_s: seconds after which an answer is given up.
+        authorization: that every request carries, or None.
 
     Raises:
         ConfigurationError: the URL is none.
     """
 
-    def __init__(self, url: str, options: dict[str, Any], timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: dict[str, Any],
+        timeout_s: float,
+        authorization: str | None = None,
+    ) -> None:
         self._url = url
-        self._http = HttpConnections(url)
+        self._http = HttpConnections(url, authorization)
         # What follows the prompts in a request's JSON, written once.
         self._tail = "".join(f',"{name}":{json.dumps(o)}' for name, o in options.items()) + "}"
         self._timeout_s = timeout_s

@@ -1,6 +1,6 @@
 """A load test from its options to its phases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from suresam.benchmarks.serve.load_test import LoadTest, Phase, TellCounts
@@ -20,11 +20,13 @@ class Server:
         url: of REST.
         grpc: host:port for clicks over gRPC, or None.
         pid: of the process, if it is ours.
+        api_key: that it wants, or None for what the environment says.
     """
 
     url: str
     grpc: str | None = None
     pid: int | None = None
+    api_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,12 @@ async def run_load(options: LoadOptions, server: Server, tell_counts: TellCounts
         ConfigurationError: the server cannot be reached, or gives no masks without load.
     """
     opened = partial(
-        open_target, server.url, server.grpc, member=options.member, timeout_s=options.timeout
+        open_target,
+        server.url,
+        server.grpc,
+        member=options.member,
+        timeout_s=options.timeout,
+        api_key=server.api_key,
     )
     async with opened(deadline_ms=options.deadline_ms) as target, opened() as patient:
         test = LoadTest(

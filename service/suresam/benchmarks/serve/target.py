@@ -10,6 +10,8 @@ from suresam.benchmarks.serve.exchange import Reply
 from suresam.benchmarks.serve.grpc_clicks import GrpcClicks
 from suresam.benchmarks.serve.pictures import Picture
 from suresam.benchmarks.serve.rest_server import RestServer
+from suresam.client.grpc_call import key_metadata
+from suresam.client.key import authorization
 from suresam.domain import Point
 from suresam.errors import ConfigurationError
 
@@ -62,6 +64,7 @@ async def open_target(
     member: str | None = None,
     timeout_s: float,
     deadline_ms: float | None = None,
+    api_key: str | None = None,
 ) -> AsyncIterator[Target]:
     """A server that answers, with connections that are closed in the end.
 
@@ -71,6 +74,7 @@ async def open_target(
         member: who should answer, a role or a name; None leaves it to the server.
         timeout_s: seconds after which an answer is given up.
         deadline_ms: that clicks ask for; None leaves it to the server.
+        api_key: that it wants, or None for what the environment says.
 
     Raises:
         ConfigurationError: the server cannot be reached.
@@ -80,12 +84,12 @@ async def open_target(
         asked["route"] = {"mode": member}
     if deadline_ms is not None:
         asked["deadline_ms"] = deadline_ms
-    rest = RestServer(url, asked, timeout_s)
+    rest = RestServer(url, asked, timeout_s, authorization(api_key))
     clicks = None
     try:
         await rest.check_ready()
         if grpc is not None:
-            clicks = GrpcClicks(grpc, member, timeout_s, deadline_ms)
+            clicks = GrpcClicks(grpc, member, timeout_s, deadline_ms, key_metadata(api_key))
             await clicks.check_ready()
         yield Target(rest, clicks or rest)
     finally:

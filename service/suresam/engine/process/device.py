@@ -124,9 +124,10 @@ class ProcessDevice:
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+    ) -> float:
         """See to it that images are embedded."""
-        await self._ask("embed", tenant, model, tuple(images), remaining_ms)
+        spent_ms = await self._ask("embed", tenant, model, tuple(images), remaining_ms)
+        return cast(float, spent_ms)
 
     async def learn(self, quarantine: Quarantine) -> None:
         """Suspect whom another device's worker died of."""

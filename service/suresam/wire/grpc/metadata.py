@@ -1,4 +1,7 @@
-"""Names in the trailing metadata of a call that failed."""
+"""Names in the metadata of a call, and in the trailing metadata of one that failed."""
+
+AUTHORIZATION_KEY = "authorization"
+"""`Bearer KEY`, sent by the client."""
 
 ERROR_CODE_KEY = "suresam-error-code"
 """The stable code of the error, as in REST."""

@@ -1,0 +1,96 @@
+"""The gate of the REST API: each route with the scope that it needs. What is not listed is shut."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from suresam.access import caller
+from suresam.access.door import Door
+from suresam.api.rest.middleware import refuse_route
+
+_Needs = caller.Scope | Literal["nothing"]
+
+_READ: Mapping[str, _Needs] = {"GET": "infer", "HEAD": "infer"}
+
+NEEDS: Mapping[str, Mapping[str, _Needs]] = {
+    "/livez": {"GET": "nothing"},
+    "/readyz": {"GET": "nothing"},
+    "/metrics": {"GET": "metrics"},
+    "/openapi.json": _READ,
+    "/docs": _READ,
+    "/docs/oauth2-redirect": _READ,
+    "/redoc": _READ,
+    "/v1/models": {"GET": "infer"},
+    "/v1/segment": {"POST": "infer"},
+    "/v1/sessions": {"POST": "infer"},
+    "/v1/sessions/{session_id}": {"GET": "infer", "DELETE": "infer"},
+    "/v1/sessions/{session_id}/images": {"POST": "infer"},
+    "/v1/sessions/{session_id}/segment": {"POST": "infer"},
+}
+"""What each method of each route needs. A route of the application that is missing here answers
+404, with any key and without."""
+
+_PATTERNS = tuple((compile_path(path)[0], needs) for path, needs in NEEDS.items() if "{" in path)
+
+_NOWHERE: Mapping[str, _Needs] = {}
+
+
+class Gate:
+    """Lets a request through to the application if its key allows it, and counts it while inside.
+
+    The application finds who asks as `request.state.caller`.
+
+    Args:
+        app: the application inside.
+        door: knows the keys.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on, or refuse it before any of its body is read.
+
+        Raises:
+            Unauthenticated, PermissionDenied, RateLimited
+        """
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        assert scope["type"] == "http", "the server is told to speak nothing else"
+        methods = _needs_of(scope["path"])
+        needs = methods.get(scope["method"])
+        if needs == "nothing":
+            await self._app(scope, receive, send)
+            return
+        # A stranger is not told what there is.
+        who = self._door.admit(_authorizations(scope), needs)
+        if needs is None:
+            response = refuse_route(Request(scope), _absence(methods))
+            await response(scope, receive, send)
+            return
+        scope["state"]["caller"] = who
+        with who.account.request():
+            await self._app(scope, receive, send)
+
+
+def _needs_of(path: str) -> Mapping[str, _Needs]:
+    listed = NEEDS.get(path)
+    if listed is not None:
+        return listed
+    return next((needs for pattern, needs in _PATTERNS if pattern.match(path)), _NOWHERE)
+
+
+def _authorizations(scope: Scope) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+
+
+def _absence(methods: Mapping[str, _Needs]) -> HTTPException:
+    if methods:
+        return HTTPException(405, headers={"allow": ", ".join(methods)})
+    return HTTPException(404)

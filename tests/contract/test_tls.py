@@ -1,0 +1,175 @@
+"""TLS on both servers: who is let in, and certificates that change while they run."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from device import CLICK
+
+from suresam.client import AsyncClient, AsyncGrpcClient, Tls
+from suresam.errors import ConfigurationError
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="the openssl command makes the certificates"
+)
+
+ANSWER_S = 20
+
+
+@dataclass
+class Authority:
+    """Makes certificates with openssl."""
+
+    folder: Path
+    name: str
+
+    def __post_init__(self):
+        self.cert, self.key = self.folder / f"{self.name}.pem", self.folder / f"{self.name}.key"
+        self._openssl(
+            "req", "-x509", *self._new_key(self.key), "-days", "2", "-subj", f"/CN={self.name}",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-out", self.cert,
+        )  # fmt: skip
+
+    def issue(self, name: str) -> tuple[Path, Path]:
+        """A certificate for this machine, and its key."""
+        cert, key, ask, more = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr", "x"))
+        more.write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+        self._openssl("req", *self._new_key(key), "-subj", f"/CN={name}", "-out", ask)
+        self._openssl(
+            "x509", "-req", "-in", ask, "-CA", self.cert, "-CAkey", self.key, "-days", "2",
+            "-set_serial", str(abs(hash(name))), "-extfile", more, "-out", cert,
+        )  # fmt: skip
+        return cert, key
+
+    def encrypted(self, key: Path) -> Path:
+        """A key that needs a password."""
+        secret = key.with_suffix(".secret")
+        self._openssl("pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", secret)
+        return secret
+
+    def _new_key(self, key):
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key)
+
+    def _openssl(self, *arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ours"), "ours")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("theirs"), "theirs")
+
+
+@pytest.fixture(scope="module")
+def issued(authority):
+    """A server's certificate and key, and a client's."""
+    return (*authority.issue("server"), *authority.issue("client"))
+
+
+def client_of(running, transport, tls):
+    if transport == "rest":
+        return AsyncClient(f"https://127.0.0.1:{running.http_port}", tls=tls, timeout_s=ANSWER_S)
+    return AsyncGrpcClient(f"127.0.0.1:{running.grpc_port}", tls=tls, timeout_s=ANSWER_S)
+
+
+def port_of(running, transport):
+    return running.http_port if transport == "rest" else running.grpc_port
+
+
+def certificate_shown(port: int) -> str:
+    return ssl.get_server_certificate(("127.0.0.1", port))
+
+
+async def test_both_servers_speak_tls_and_nothing_else(
+    serving, connect, transport, authority, stranger, issued, photo
+):
+    cert, key, *_ = issued
+    async with serving(tls_cert=str(cert), tls_key=str(key)) as running:
+        async with client_of(running, transport, Tls(authority.cert)) as client:
+            assert len((await client.segment(photo(), CLICK)).results[0].masks) == 3
+        async with client_of(running, transport, Tls(stranger.cert)) as client:
+            assert not await client.ready()
+        async with connect(running, transport, timeout_s=ANSWER_S) as client:
+            assert not await client.ready()
+
+
+async def test_clients_must_show_a_certificate_of_the_authority(
+    serving, transport, authority, stranger, issued, photo
+):
+    cert, key, client_cert, client_key = issued
+    tls = {"tls_cert": str(cert), "tls_key": str(key), "tls_client_ca": str(authority.cert)}
+    async with serving(**tls) as running:
+        own = Tls(authority.cert, client_cert, client_key)
+        async with client_of(running, transport, own) as client:
+            assert len((await client.segment(photo(), CLICK)).results[0].masks) == 3
+        for shown in ((None, None), stranger.issue("other")):
+            async with client_of(running, transport, Tls(authority.cert, *shown)) as client:
+                assert not await client.ready()
+
+
+async def test_a_new_certificate_is_shown_and_a_broken_one_is_not(
+    serving, transport, authority, tmp_path, caplog
+):
+    cert, key = tmp_path / "cert", tmp_path / "key"
+
+    def install(name):
+        for path, made in zip((cert, key), authority.issue(name), strict=True):
+            path.write_bytes(made.read_bytes())
+        return cert.read_text()
+
+    first = install("first")
+    async with serving(tls_cert=str(cert), tls_key=str(key)) as running:
+        port = port_of(running, transport)
+        assert await asyncio.to_thread(certificate_shown, port) == first
+        second = install("second")
+        running.read_files_again()
+        assert await asyncio.to_thread(certificate_shown, port) == second
+        key.write_text("nothing")
+        running.read_files_again()
+        assert "what was read before still holds: cannot use" in caplog.text
+        assert await asyncio.to_thread(certificate_shown, port) == second
+
+
+async def test_an_authority_that_is_trusted_no_more_lets_nobody_in(
+    serving, transport, authority, stranger, issued, tmp_path
+):
+    cert, key, client_cert, client_key = issued
+    trusted = tmp_path / "trusted"
+    trusted.write_bytes(authority.cert.read_bytes())
+    tls = {"tls_cert": str(cert), "tls_key": str(key), "tls_client_ca": str(trusted)}
+    own = Tls(authority.cert, client_cert, client_key)
+    async with serving(**tls) as running:
+        async with client_of(running, transport, own) as client:
+            assert await client.ready()
+        trusted.write_bytes(stranger.cert.read_bytes())
+        running.read_files_again()
+        async with client_of(running, transport, own) as client:
+            assert not await client.ready()
+        theirs = Tls(authority.cert, *stranger.issue("theirs-client"))
+        async with client_of(running, transport, theirs) as client:
+            assert await client.ready()
+
+
+async def test_files_that_do_not_fit_are_told_at_start(serving, authority, stranger, issued):
+    cert, key, *_ = issued
+    secret = authority.encrypted(key)
+    with pytest.raises(ConfigurationError, match="the TLS key is encrypted"):
+        async with serving(tls_cert=str(cert), tls_key=str(secret)):
+            pytest.fail("it listens")
+    _, other_key = stranger.issue("unfit")
+    for paths in (
+        {"tls_cert": str(cert), "tls_key": str(other_key)},
+        {"tls_cert": "/nowhere/cert", "tls_key": str(key)},
+        {"tls_cert": str(cert), "tls_key": str(key), "tls_client_ca": "/nowhere/ca"},
+    ):
+        with pytest.raises(ConfigurationError, match="for TLS"):
+            async with serving(**paths):
+                pytest.fail("it listens")
