@@ -40,16 +40,29 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Failed:
+    """A prompt that the device could not answer.
+
+    Attributes:
+        error: that is its own.
+        spent_ms: device milliseconds that were spent on it all the same.
+    """
+
+    error: InferenceError
+    spent_ms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Answered:
     """What became of one prompt.
 
     Attributes:
         encoded: how its image was embedded, without the embedding; zeros where that was cached.
-        decoded: its prediction, or the error that is its own.
+        decoded: its prediction, or why there is none.
     """
 
     encoded: Done[ImageEmbedding | None]
-    decoded: Done[Prediction] | InferenceError
+    decoded: Done[Prediction] | Failed
 
 
 @dataclass(slots=True)
@@ -219,14 +232,14 @@ class Engine:
 
     async def _decode(
         self, job: DecodeJob, watch: "Callable[[Future[Any]], None] | None"
-    ) -> Done[Prediction] | InferenceError:
+    ) -> Done[Prediction] | Failed:
         self._worker.submit(job)
         if watch is not None:
             watch(job.reply)
         try:
             return await asyncio.wrap_future(job.reply)
         except InferenceError as error:
-            return error
+            return Failed(error, job.spent_ms)
 
     async def _encode(
         self, shared: _SharedEncode, image: Image, caller: Caller, turn: int

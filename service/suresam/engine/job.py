@@ -101,6 +101,8 @@ class DecodeJob:
         image_key: of the image.
         lease: of the row's embedding in the cache, or None where the row has it to itself.
 
+        spent_ms: its share of the launch after which its reply was an error, milliseconds.
+
     The others are those of `Waiting`.
     """
 
@@ -112,6 +114,7 @@ class DecodeJob:
     deadline: float = math.inf
     turn: int = 0
     lease: Lease | None = None
+    spent_ms: float = 0.0
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

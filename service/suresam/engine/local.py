@@ -19,7 +19,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
 from suresam.engine.device import DeviceImage
-from suresam.engine.engine import Answered, Engine, Image
+from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
@@ -338,9 +338,11 @@ def _spent_ms(answer: Answered | Superseded) -> float:
     """Device milliseconds, with the encode's if it is this prompt's to pay."""
     if isinstance(answer, Superseded):
         return 0.0
-    decoded = answer.decoded
-    return answer.encoded.spent_ms + (decoded.spent_ms if isinstance(decoded, Done) else 0.0)
+    return answer.encoded.spent_ms + answer.decoded.spent_ms
 
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
-    return answer.decoded if isinstance(answer, Answered) else answer
+    if isinstance(answer, Superseded):
+        return answer
+    decoded = answer.decoded
+    return decoded.error if isinstance(decoded, Failed) else decoded

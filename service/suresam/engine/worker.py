@@ -306,6 +306,8 @@ class Worker:
                 self._quarantine.clear(batch[0].identity)
             for job, value in zip(batch, values, strict=True):
                 if isinstance(value, ServiceError):
+                    assert isinstance(job, DecodeJob), "an encode fails as a whole"
+                    job.spent_ms = launch_ms / len(batch)
                     _fail(job, value)
                 else:
                     queue_ms = (started - job.submitted_at) * 1000

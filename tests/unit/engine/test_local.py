@@ -174,7 +174,8 @@ async def test_a_bad_prompt_row_is_an_error_of_its_own_only(make, backbones):
     )
     assert isinstance(reply.predictions[0], Prediction)
     assert isinstance(reply.predictions[2], Prediction)
-    assert reply.spent_ms[1] == 0
+    # One launch was spent on all three of them.
+    assert reply.spent_ms[1] == reply.spent_ms[2] > 0
 
 
 async def test_a_deadline_that_passes_drops_what_waits(make, backbones, turn, count):
