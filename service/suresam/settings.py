@@ -95,12 +95,24 @@ class Settings(BaseSettings):
         description="what becomes of requests in auto mode: small answers all of them, auto asks a "
         "larger member where its expected gain is worth it",
     )
-    large_share: float = Field(
-        1.0,
+    large_share: float | None = Field(
+        None,
         ge=0,
         le=1,
         description="part of the requests in auto mode that may go to a larger member, 0 to 1; "
-        "those that gain most go first",
+        "those that gain most go first (default: all)",
+    )
+    large_time_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="instead of --large-share: part of the device's time for requests in auto mode "
+        "that larger members may take, 0 to 1; those that gain most for their time go first",
+    )
+    decision_log: str | None = Field(
+        None,
+        description="file to which every decision of --route auto is appended, as a line of JSON: "
+        "evidence and outcome, but no prompts, ids or pictures",
     )
     max_escalation_backlog_ms: float = Field(
         500,
@@ -196,6 +208,20 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"default_deadline_ms={self.default_deadline_ms:g} is over "
                 f"max_deadline_ms={self.max_deadline_ms:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_contrary_routing(self) -> "Settings":
+        if None not in (self.large_share, self.large_time_share):
+            raise ValueError(
+                f"large_share={self.large_share:g} is a part of the requests and "
+                f"large_time_share={self.large_time_share:g} of the device's time; give one of them"
+            )
+        if self.decision_log is not None and self.route == "small":
+            raise ValueError(
+                f"decision_log={self.decision_log!r} needs route=auto; with route=small there is "
+                "nothing to decide"
             )
         return self
 

@@ -2,14 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from suresam.app.devices import Models
 from suresam.engine.cache import CacheLimits
 from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
-from suresam.routing.budget import ShareBudget
+from suresam.routing.budget import BudgetTerms
+from suresam.routing.decision_log import DecisionLog
 from suresam.routing.escalation import Escalation
+from suresam.routing.judge import Judge
 from suresam.routing.policy import Bounds
 from suresam.routing.router import Router, RouterLimits
 from suresam.segmentation.images import ImageLimits
@@ -27,6 +30,7 @@ class Composition:
         pool: for masks and JSON, off the event loop.
         uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
             pictures that are still to be decoded.
+        decision_log: that is being written, or None.
     """
 
     settings: Settings
@@ -37,6 +41,7 @@ class Composition:
     uploads: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
+    decision_log: DecisionLog | None
 
 
 def compose(settings: Settings, models: Models) -> Composition:
@@ -68,15 +73,12 @@ def compose(settings: Settings, models: Models) -> Composition:
         cpu_threads=settings.cpu_threads,
     )
     engine = Frontend(models.devices(limits, uploads, telemetry), limits, uploads, telemetry)
-    escalation = None
+    escalation, log = None, None
     if settings.route == "auto":
-        escalation = Escalation(
-            engine,
-            models.names,
-            Bounds(settings.max_escalation_backlog_ms),
-            ShareBudget(settings.large_share),
-            pool,
-        )
+        log = None if settings.decision_log is None else DecisionLog(Path(settings.decision_log))
+        bounds, budget = Bounds(settings.max_escalation_backlog_ms), _budget(settings)
+        judge = Judge(models.names, bounds, budget, log)
+        escalation = Escalation(engine, models.names, judge, pool)
     router = Router(
         engine,
         models.family,
@@ -93,5 +95,11 @@ def compose(settings: Settings, models: Models) -> Composition:
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
     return Composition(
-        settings, models.family, engine, router, pool, uploads, telemetry, image_limits
+        settings, models.family, engine, router, pool, uploads, telemetry, image_limits, log
     )
+
+
+def _budget(settings: Settings) -> BudgetTerms:
+    if settings.large_time_share is not None:
+        return BudgetTerms(settings.large_time_share, "device_time")
+    return BudgetTerms(1.0 if settings.large_share is None else settings.large_share)
