@@ -18,7 +18,7 @@ from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
-from suresam.engine.device import DeviceImage
+from suresam.engine.device import DeviceImage, Prepared
 from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
@@ -195,6 +195,7 @@ class LocalDevice:
             marginal_cost_ms=marginal_cost_ms,
             spent_ms=tuple(_spent_ms(answer) for answer in answers),
             backlog_ms=self._backlog.total_ms(),
+            embedded=frozenset(n for n, e in self._engines.items() if e.is_cached(image.key)),
         )
 
     async def embed(
@@ -217,6 +218,17 @@ class LocalDevice:
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
             await wait_all(embed(image, turn) for turn, image in enumerate(images))
+
+    async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
+        """Embed an image in idle time, if that drives no other embedding out.
+
+        Nobody's admission knows of it: it is in no backlog.
+        """
+        if self._backlog.total_ms() > self._limits.batches.idle_below_ms:
+            return "given_up"
+        pixels = PixelLoader(image.data, self._limits.images, self._pool)
+        asked = Image(image.key, pixels, has_file=image.data is not None)
+        return await self._engine(model).prepare(asked, tenant)
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""

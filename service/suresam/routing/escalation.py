@@ -132,7 +132,13 @@ class Escalation:
         self, call: SegmentCall, model: str, indices: Sequence[int], left_ms: float
     ) -> SegmentReply | ServiceError:
         prompts = tuple(call.prompts[index] for index in indices)
-        asked = replace(call, model=model, prompts=prompts, remaining_ms=left_ms * _MARGIN)
+        asked = replace(
+            call,
+            model=model,
+            prompts=prompts,
+            remaining_ms=left_ms * _MARGIN,
+            is_escalation=True,
+        )
         try:
             return await self._engine.segment(asked)
         except ServiceError as error:
