@@ -25,7 +25,7 @@ from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.scheduler import DECODE, ENCODE
-from suresam.engine.superseding import LatestClicks
+from suresam.engine.superseding import LatestClicks, superseded
 from suresam.engine.tasks import wait_all
 from suresam.engine.work import Work
 from suresam.engine.worker import Running, Worker
@@ -272,6 +272,8 @@ class LocalDevice:
         if prompt.prompt_id is None or call.session_id is None:
             return await question.ask(prompt, turn)
         key = (call.tenant, call.session_id, question.image.key, prompt.prompt_id)
+        if call.is_escalation and key in self._clicks:
+            return superseded()  # by whoever came while a smaller member answered this one
         with self._clicks.newest(key) as click:
             try:
                 return await click.unless_superseded(question.ask(prompt, turn, click.watch))

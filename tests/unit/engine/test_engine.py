@@ -7,7 +7,7 @@ import pytest
 from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.engine import Engine, Image
-from suresam.engine.job import Caller, GivenUp
+from suresam.engine.job import Caller
 from suresam.engine.scheduler import BatchLimits
 from suresam.errors import InvalidImage
 from suresam.prediction import Wanted
