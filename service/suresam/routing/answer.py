@@ -14,10 +14,12 @@ class Answer:
     Attributes:
         prediction: or the error of this prompt alone.
         route: who answered, why, and what it cost.
+        is_provisional: another answer follows.
     """
 
     prediction: Prediction | ResultError
     route: Route
+    is_provisional: bool = False
 
 
 def as_it_stands(

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from suresam.domain import Prediction, ResultError, RouteRequest
@@ -18,13 +18,34 @@ from suresam.routing.decision_log import Decided
 from suresam.routing.judge import Judge
 from suresam.routing.matching import match_masks
 from suresam.routing.memory import DecisionMemory
-from suresam.routing.policy import LARGER_FAILED, Choice, Evidence, role_of
+from suresam.routing.policy import LARGER_FAILED, PROVISIONAL, Choice, Evidence, role_of
 
 logger = logging.getLogger(__name__)
 
 _MARGIN = 0.9
 """Part of the remaining time that a larger member may take: the smaller one's answer, which is
 there already, must not be late for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is to be done about the answers of one request.
+
+    Attributes:
+        call, reply: what the small member was asked, and what it answered.
+        decided: about each prompt.
+        deadline: of the caller, monotonic seconds.
+    """
+
+    call: SegmentCall
+    reply: SegmentReply
+    decided: tuple[Decided, ...]
+    deadline: float
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any larger member has to be asked."""
+        return any(decided.decision.model is not None for decided in self.decided)
 
 
 class Escalation:
@@ -50,51 +71,67 @@ class Escalation:
         self._pool = pool
         self._memory = DecisionMemory()
 
-    async def improve(
+    def plan(
         self, call: SegmentCall, reply: SegmentReply, route: RouteRequest, started: float
-    ) -> tuple[Answer, ...]:
-        """The answers that are given, with receipts.
-
-        Prompts that go to the same member are asked of it together. If it fails, the answers that
-        are there stand.
+    ) -> "Plan":
+        """Who is asked again, and of whom.
 
         Args:
             call: what the small member was asked.
             reply: what it answered.
             route: what the caller wants; its mode is auto.
             started: when the caller's deadline began to run, monotonic seconds.
+        """
+        deadline = started + call.remaining_ms / 1000
+        left_ms = (deadline - time.monotonic()) * 1000
+        indices = range(len(call.prompts))
+        decided = tuple(self._decide(call, reply, route, index, left_ms) for index in indices)
+        return Plan(call, reply, decided, deadline)
+
+    def so_far(self, plan: "Plan") -> tuple[Answer, ...]:
+        """The small member's answers; those that another one will follow say so."""
+        return tuple(
+            answer
+            if decided.decision.model is None
+            else replace(
+                answer, route=replace(answer.route, reason=PROVISIONAL), is_provisional=True
+            )
+            for answer, decided in zip(self._first(plan), plan.decided, strict=True)
+        )
+
+    async def carry_out(self, plan: "Plan") -> tuple[Answer, ...]:
+        """The answers that are given in the end, with receipts.
+
+        Prompts that go to the same member are asked of it together. If it fails, the answers that
+        are there stand.
 
         Raises:
             Superseded: a newer click took the place of the only prompt.
         """
-        left_ms = call.remaining_ms - (time.monotonic() - started) * 1000
-        first = [
-            self._decide(call, reply, route, index, left_ms) for index in range(len(call.prompts))
-        ]
         chosen: dict[str, list[int]] = defaultdict(list)
-        for index, decided in enumerate(first):
+        for index, decided in enumerate(plan.decided):
             if decided.decision.model is not None:
                 chosen[decided.decision.model].append(index)
         seconds = await asyncio.gather(
-            *(self._ask(call, model, indices, left_ms) for model, indices in chosen.items())
+            *(self._ask(plan, model, indices) for model, indices in chosen.items())
         )
-        role = role_of(call.model, self._members)
-        answers = [
-            as_it_stands(
-                reply,
-                index,
-                Choice(call.model, role, decided.decision.reason),
-                decided.decision.expected_gain,
-            )
-            for index, decided in enumerate(first)
-        ]
+        answers = self._first(plan)
         for (model, indices), second in zip(chosen.items(), seconds, strict=True):
             for place, index in enumerate(indices):
                 answers[index] = await self._larger(
-                    answers[index], model, first[index], second, place
+                    answers[index], model, plan.decided[index], second, place
                 )
-        _raise_if_superseded(call, seconds)
+        _raise_if_superseded(plan.call, seconds)
         return tuple(answers)
+
+    def _first(self, plan: "Plan") -> list[Answer]:
+        model = plan.call.model
+        role = role_of(model, self._members)
+        decisions = [decided.decision for decided in plan.decided]
+        return [
+            as_it_stands(plan.reply, i, Choice(model, role, one.reason), one.expected_gain)
+            for i, one in enumerate(decisions)
+        ]
 
     def _decide(
         self,
@@ -129,11 +166,12 @@ class Escalation:
         return {name: known[name] for name in larger if name in known}
 
     async def _ask(
-        self, call: SegmentCall, model: str, indices: Sequence[int], left_ms: float
+        self, plan: "Plan", model: str, indices: Sequence[int]
     ) -> SegmentReply | ServiceError:
-        prompts = tuple(call.prompts[index] for index in indices)
+        left_ms = (plan.deadline - time.monotonic()) * 1000
+        prompts = tuple(plan.call.prompts[index] for index in indices)
         asked = replace(
-            call,
+            plan.call,
             model=model,
             prompts=prompts,
             remaining_ms=left_ms * _MARGIN,

@@ -80,7 +80,8 @@ def improve():
         escalation = Escalation(engine, MEMBERS, judge, pools[-1])
 
         async def run(call, reply, route=AUTO, took_s=0.0):
-            return await escalation.improve(call, reply, route, time.monotonic() - took_s)
+            plan = escalation.plan(call, reply, route, time.monotonic() - took_s)
+            return await escalation.carry_out(plan)
 
         return run
 
