@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from suresam.api.status import public_message, retry_after_s
 from suresam.domain import Result, ResultError, SegmentResponse, Timings
 from suresam.errors import ServiceError
-from suresam.routing.router import Step
+from suresam.routing.answer import Step
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suresam.domain import (
     AUTO,
@@ -36,7 +36,7 @@ from suresam.engine.client import (
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.masks.encoding import EncodedMask, encode_masks
-from suresam.routing.answer import Answer, as_it_stands
+from suresam.routing.answer import Answer, Step, as_it_stands
 from suresam.routing.escalation import Escalation, Plan
 from suresam.routing.policy import Choice, choose_member
 from suresam.telemetry import Telemetry
@@ -66,19 +66,6 @@ class RouterLimits:
     prompts: PromptLimits
     default_deadline_ms: float = 10_000
     max_deadline_ms: float = 300_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """An answer, and how to get the one that follows it.
-
-    Attributes:
-        response: with provisional results if there is a rest.
-        rest: asks larger members; None where the response is final.
-    """
-
-    response: SegmentResponse
-    rest: Callable[[], Coroutine[Any, Any, SegmentResponse]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +150,7 @@ class Router:
             )
         return await self._finish(await self._ask(request, turn))
 
-    async def segment_in_steps(self, request: SegmentRequest, turn: int = 0) -> "Step":
+    async def segment_in_steps(self, request: SegmentRequest, turn: int = 0) -> Step:
         """As `segment`, but where the request is progressive and a larger member will be asked, the
         small one's answers come first.
         """

@@ -8,7 +8,7 @@ import pytest
 from suresam.api.prompt_stream import as_ready, outcome_of
 from suresam.domain import ImageSize, SegmentResponse, Timings
 from suresam.errors import InvalidPrompt, OutOfMemory, Overloaded, Superseded
-from suresam.routing.router import Step
+from suresam.routing.answer import Step
 
 
 class Works:

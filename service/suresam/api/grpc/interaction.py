@@ -18,7 +18,8 @@ from suresam.wire.grpc import (
 )
 
 if TYPE_CHECKING:
-    from suresam.routing.router import Router, Step
+    from suresam.routing.answer import Step
+    from suresam.routing.router import Router
 
 
 class Interaction:
