@@ -31,7 +31,8 @@ serve: $(VENV)/.serve ## start the service (HOST, HTTP_PORT, GRPC_PORT, DEVICE, 
 setup: $(VENV)/.dev ## install everything that development needs
 
 test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs (T=path to narrow it)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m 'not slow' $(T)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder -m 'not slow' $(T)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format service tests
