@@ -1,11 +1,15 @@
 """Small UncertainSAM heads at random weights, for tests."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from suresam.domain import HeadScores
 from suresam.uncertainty.calibration import (
     Calibration,
     Curve,
@@ -60,6 +64,40 @@ def heads_of(model: str, largest: str = "fake-large", **changes: Any) -> MemberH
     heads = random_heads(**changes)
     reading = HeadReading(heads.info, model, largest, calibration)
     return MemberHeads("usam-fake", "1" * 64, heads, reading)
+
+
+class _RedHeads:
+    """In the place of `UsamHeads`: what they tell of a fake's tokens is the picture's red value."""
+
+    def score(self, iou_token: Tensor, mask_tokens: Tensor) -> Tensor:
+        return (iou_token[:, None] * 1000).expand(-1, mask_tokens.shape[1], 1)
+
+
+class _RedReading:
+    """In the place of `HeadReading`: gains by red value."""
+
+    calibrated = calibration = None
+
+    def __init__(self, gains: Mapping[int, Mapping[str, float]]) -> None:
+        self._gains = gains
+
+    def read(
+        self, values: NDArray[np.float64], decoder: object, tokens: Sequence[int], kind: object
+    ) -> tuple[HeadScores, ...]:
+        gains = self._gains.get(round(values[0, 0]), {})
+        return (HeadScores({}, None, None, None, True, gain_by_member=gains),) * len(tokens)
+
+
+def expecting_gains(model: str, gains: Mapping[int, Mapping[str, float]]) -> dict[str, MemberHeads]:
+    """Heads of a fake that expect of larger members what a picture's red value says.
+
+    Args:
+        model: the fake that has them.
+        gains: in IoU by larger member, by red value; other pictures give no estimate.
+    """
+    heads: Any = _RedHeads()
+    reading: Any = _RedReading(gains)
+    return {model: MemberHeads("red", "1" * 64, heads, reading)}
 
 
 def calibration_of(*models: str, **changes: Any) -> Calibration:

@@ -132,12 +132,24 @@ class Settings(BaseSettings):
     shadow_file_bytes: Bytes = Field(
         16 * _MIB, description="bytes of that file, which end shadow mode"
     )
-    large_share: float = Field(
-        1.0,
+    large_share: float | None = Field(
+        None,
         ge=0,
         le=1,
         description="part of the requests in auto mode that may go to a larger member, 0 to 1; "
-        "those that gain most go first",
+        "those that gain most go first (default: all)",
+    )
+    large_time_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="instead of --large-share: part of the device's time for requests in auto mode "
+        "that larger members may take, 0 to 1; those that gain most for their time go first",
+    )
+    decision_log: str | None = Field(
+        None,
+        description="file to which every decision of --route auto is appended, as a line of JSON: "
+        "evidence and outcome, but no prompts, ids or pictures",
     )
     max_escalation_backlog_ms: float = Field(
         500,
@@ -247,6 +259,20 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"shadow_file={self.shadow_file} is written with route=shadow alone (this is "
                 f"route={self.route})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_contrary_routing(self) -> "Settings":
+        if None not in (self.large_share, self.large_time_share):
+            raise ValueError(
+                f"large_share={self.large_share:g} is a part of the requests and "
+                f"large_time_share={self.large_time_share:g} of the device's time; give one of them"
+            )
+        if self.decision_log is not None and self.route != "auto":
+            raise ValueError(
+                f"decision_log={self.decision_log!r} needs route=auto; with "
+                f"route={self.route} there is nothing to decide"
             )
         return self
 

@@ -74,6 +74,12 @@ class Telemetry:
             "How far the expected gain lay above the one that was estimated afterwards.",
             _GAINS,
         )
+        self.prepared = counter(
+            "prepared",
+            "Embeddings that were to be made in idle time for a session whose clicks needed a "
+            "larger member: made, there already, given_up or failed.",
+            "result",
+        )
         self.rejected = counter("rejected", "Requests refused before any work.", "reason")
         self.cancelled = counter("cancelled", "Jobs whose caller left first.", "stage")
         self.engine_up = gauge("engine_up", "1 while every device's worker is alive and warm.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suresam.domain import (
+    AUTO,
     KNOWN_METHODS,
     MASK_FORMATS,
     ImageSize,
@@ -81,6 +82,11 @@ def check_options(options: SegmentOptions) -> None:
     if route.max_cost is not None and not 0 <= route.max_cost < math.inf:
         raise InvalidRequest(
             f"route.max_cost={route.max_cost} is not a number of milliseconds >= 0"
+        )
+    if route.progressive and route.mode != AUTO:
+        raise InvalidRequest(
+            f"route.progressive=true needs route.mode={AUTO!r} (it is {route.mode[:64]!r}): only "
+            "then may a larger member answer after the small one"
         )
     if output.masks not in MASK_FORMATS:
         raise InvalidRequest(

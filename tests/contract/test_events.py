@@ -330,7 +330,7 @@ async def test_openapi_tells_of_the_events(http):
 
 
 async def test_a_failure_of_the_service_breaks_the_answer_off(running, client, monkeypatch):
-    segment, told = running.composition.router.segment, asyncio.Event()
+    segment, told = running.composition.router.segment_in_steps, asyncio.Event()
 
     async def fail(request, tenant, turn):
         if request.prompts[0].prompt_id == "p3":
@@ -338,7 +338,7 @@ async def test_a_failure_of_the_service_breaks_the_answer_off(running, client, m
             raise ZeroDivisionError("secret")
         return await segment(request, tenant)
 
-    monkeypatch.setattr(running.composition.router, "segment", fail)
+    monkeypatch.setattr(running.composition.router, "segment_in_steps", fail)
     answers = client.segment_session_stream("mine", PLACES)
     assert (await anext(answers)).index in (0, 1, 2)
     told.set()

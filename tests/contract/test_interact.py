@@ -231,7 +231,7 @@ async def test_a_failure_of_the_service_ends_the_call_without_details(running, s
     async def segment(request):
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(running.composition.router, "segment", segment)
+    monkeypatch.setattr(running.composition.router, "segment_in_steps", segment)
     code, told, message = await ending(stub, HEADER, PROMPT)
     assert (code, told) == (grpc.StatusCode.INTERNAL, "internal")
     assert "secret" not in message

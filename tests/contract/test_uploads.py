@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
+from suresam.api.grpc.edge import Edge
+from suresam.api.grpc.gate import Gate
 from suresam.api.grpc.server import GrpcServer
 from suresam.api.grpc.servicer import Servicer
 from suresam.api.grpc.uploads import StreamLimits
@@ -29,7 +31,9 @@ def stub_with(serving):
                 **{"images": ImageLimits(), "max_images": 2, "max_bytes": 2**20, "max_prompts": 2}
                 | limits
             )
-            server = GrpcServer(Servicer(parts.router, all_limits, parts.telemetry), 2**22)
+            edge = Edge(parts.telemetry)
+            servicer = Servicer(parts.router, all_limits, edge)
+            server = GrpcServer(servicer, Gate(parts.door, edge), 2**22)
             port = await server.start("127.0.0.1", 0)
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 yield SegmentationStub(channel)

@@ -149,12 +149,13 @@ def test_a_port_in_use_is_one_line_and_exit_2():
             assert port in last
 
 
-@pytest.mark.parametrize("name", ["stream.py", "interact.py"])
+@pytest.mark.parametrize("name", ["stream.py", "interact.py", "progressive.py"])
 def test_the_readmes_scripts_run(server, tmp_path, name):
     readme = (ROOT / "README.md").read_text()
     script = readme.split(f"<!-- {name} -->\n```python\n")[1].split("```")[0]
     assert len([line for line in script.splitlines() if line.strip()]) <= 15
     script = script.replace("127.0.0.1:50051", server.address)
+    script = script.replace("http://127.0.0.1:8080", server.url)
     path = Path(tmp_path / name)
     path.write_text(script)
     told = subprocess.run(

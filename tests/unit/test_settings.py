@@ -48,6 +48,13 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
             {"shadow_file": "x.jsonl"},
             "shadow_file=x.jsonl is written with route=shadow alone (this is route=small)",
         ),
+        (
+            {"large_share": 0.2, "large_time_share": 0.3},
+            "large_share=0.2 is a part of the requests and large_time_share=0.3 of the device's "
+            "time; give one of them",
+        ),
+        ({"large_time_share": 1.5}, "large_time_share=1.5: Input should be less than or equal"),
+        ({"decision_log": "x"}, "decision_log='x' needs route=auto"),
         ({"colour": "red"}, "colour='red': Extra inputs are not permitted"),
     ],
 )

@@ -153,7 +153,7 @@ def test_an_image_of_one_pixel_has_one_place_for_a_click():
     "options",
     [
         {},
-        {"route": RouteRequest(min_gain=0, max_cost=0)},
+        {"route": RouteRequest(min_gain=0, max_cost=0, progressive=True)},
         {"route": RouteRequest(min_gain=1, max_cost=1e12)},
         {"output": OutputRequest(masks="none", min_region_area=2**31 - 1)},
         {"uncertainty": UncertaintyRequest(methods=())},
@@ -170,6 +170,11 @@ def test_options_within_their_range_pass(options):
         ({"route": RouteRequest(min_gain=-0.1)}, InvalidRequest, r"route.min_gain=-0.1 lies out"),
         ({"route": RouteRequest(min_gain=1.5)}, InvalidRequest, r"outside \[0, 1\]"),
         ({"route": RouteRequest(min_gain=math.nan)}, InvalidRequest, "route.min_gain=nan"),
+        (
+            {"route": RouteRequest("large", progressive=True)},
+            InvalidRequest,
+            r"route.progressive=true needs route.mode='auto' \(it is 'large'\)",
+        ),
         ({"route": RouteRequest(max_cost=-1)}, InvalidRequest, "route.max_cost=-1 is not a number"),
         ({"route": RouteRequest(max_cost=math.inf)}, InvalidRequest, "of milliseconds >= 0"),
         ({"route": RouteRequest(max_cost=math.nan)}, InvalidRequest, "route.max_cost=nan"),

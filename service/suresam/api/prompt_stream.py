@@ -8,11 +8,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from suresam.api.status import public_message, retry_after_s
 from suresam.domain import Result, ResultError, SegmentResponse, Timings
 from suresam.errors import ServiceError
+from suresam.routing.answer import Step
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,14 @@ MAX_RUNNING_PROMPTS = 32
 """Prompts of one stream that are in progress; an answer that was not taken yet still counts."""
 
 
+def _nothing(result: object) -> None:
+    """What follows a result that is the only one."""
+
+
 async def as_ready(
-    works: AsyncGenerator[Work[T], None], limit: int
+    works: AsyncGenerator[Work[T], None],
+    limit: int,
+    then: Callable[[T], Work[T] | None] = _nothing,
 ) -> AsyncGenerator[tuple[int, T], None]:
     """Run works as they come, and tell what each returns as soon as it does.
 
@@ -37,6 +45,7 @@ async def as_ready(
     Args:
         works: what to run, perhaps still arriving.
         limit: at least 1.
+        then: the work that goes on from a result, in the same place, or None.
 
     Yields:
         The place of a work, from 0, and its result.
@@ -61,7 +70,11 @@ async def as_ready(
                     running[task] = num_started
                     num_started += 1
             for task in [task for task in running if task in done]:
-                yield running.pop(task), task.result()
+                index, result = running.pop(task), task.result()
+                more = then(result)
+                if more is not None:
+                    running[asyncio.create_task(more())] = index
+                yield index, result
     finally:
         left: list[asyncio.Task[Any]] = [*running] if coming is None else [*running, coming]
         for unfinished in left:
@@ -83,26 +96,36 @@ class Outcome:
     Attributes:
         response: with one result, its masks or its error.
         refusal: the error that the prompt as a request of its own would have ended with, or None.
+        rest: the work that goes on from a provisional result; None if it is final.
     """
 
     response: SegmentResponse
     refusal: ServiceError | None = None
+    rest: "Work[Outcome] | None" = None
 
 
 async def outcome_of(
-    work: Awaitable[SegmentResponse],
+    work: Awaitable[Step],
     *,
     prompt_id: str | None,
     session_id: str | None,
     request_id: str,
 ) -> Outcome:
-    """The answer to one prompt; if it is refused or fails, that is told in its result.
+    """An answer to one prompt; if it is refused or fails, that is told in its result.
 
     An exception that is no `ServiceError` is not this prompt's own: it passes.
     """
     started = time.monotonic()
+
+    async def then(more: Work[SegmentResponse]) -> Outcome:
+        return await outcome_of(
+            _last(more), prompt_id=prompt_id, session_id=session_id, request_id=request_id
+        )
+
     try:
-        return Outcome(await work)
+        step = await work
+        rest = None if step.rest is None else partial(then, step.rest)
+        return Outcome(step.response, rest=rest)
     except ServiceError as error:
         logger.info("request %s, one prompt: %s: %s", request_id, error.code, error.message)
         wait_s = retry_after_s(error)
@@ -119,3 +142,7 @@ async def outcome_of(
             timings_ms=Timings(total=(time.monotonic() - started) * 1000),
         )
         return Outcome(response, error)
+
+
+async def _last(work: Work[SegmentResponse]) -> Step:
+    return Step(await work())

@@ -12,8 +12,10 @@ from suresam.engine.client import EngineClient
 from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
-from suresam.routing.budget import ShareBudget
+from suresam.routing.budget import BudgetTerms
+from suresam.routing.decision_log import DecisionLog
 from suresam.routing.escalation import Escalation
+from suresam.routing.judge import Judge
 from suresam.routing.policy import Bounds
 from suresam.routing.router import Router, RouterLimits
 from suresam.routing.shadow.record import RecordFile
@@ -36,6 +38,7 @@ class Composition:
         pool: for masks and JSON, off the event loop.
         uploads: for pictures that come in. One of its own, so that no answer waits behind a row of
             pictures that are still to be decoded.
+        decision_log: that is being written, or None.
     """
 
     settings: Settings
@@ -47,6 +50,7 @@ class Composition:
     uploads: ThreadPoolExecutor
     telemetry: Telemetry
     image_limits: ImageLimits
+    decision_log: DecisionLog | None
 
 
 def compose(settings: Settings, models: Models) -> Composition:
@@ -85,15 +89,12 @@ def compose(settings: Settings, models: Models) -> Composition:
     )
     devices = models.devices(limits, uploads, telemetry)
     engine = Frontend(devices, limits, uploads, telemetry, charge=door.charge)
-    escalation = None
+    escalation, log = None, None
     if settings.route == "auto":
-        escalation = Escalation(
-            engine,
-            models.names,
-            Bounds(settings.max_escalation_backlog_ms),
-            ShareBudget(settings.large_share),
-            pool,
-        )
+        log = None if settings.decision_log is None else DecisionLog(Path(settings.decision_log))
+        bounds, budget = Bounds(settings.max_escalation_backlog_ms), _budget(settings)
+        judge = Judge(models.names, bounds, budget, log)
+        escalation = Escalation(engine, models.names, judge, pool)
     asked: EngineClient = engine
     shadow = None
     if settings.route == "shadow":
@@ -120,5 +121,11 @@ def compose(settings: Settings, models: Models) -> Composition:
     )
     telemetry.build_info.labels(__version__, models.family, models.device).set(1)
     return Composition(
-        settings, models.family, door, engine, router, pool, uploads, telemetry, image_limits
+        settings, models.family, door, engine, router, pool, uploads, telemetry, image_limits, log
     )
+
+
+def _budget(settings: Settings) -> BudgetTerms:
+    if settings.large_time_share is not None:
+        return BudgetTerms(settings.large_time_share, "device_time")
+    return BudgetTerms(1.0 if settings.large_share is None else settings.large_share)

@@ -36,5 +36,7 @@ def segment_in_process(overrides: Mapping[str, Any], request: SegmentRequest) ->
             await service.engine.close(drain_s=0.0)
             service.pool.shutdown()
             service.uploads.shutdown()
+            if service.decision_log is not None:
+                service.decision_log.close()
 
     return asyncio.run(answer())

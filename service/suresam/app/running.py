@@ -194,6 +194,8 @@ class RunningService:
         # Last: the answers of what was in progress are still encoded in it.
         for pool in (self.composition.pool, self.composition.uploads):
             pool.shutdown(wait=False, cancel_futures=True)
+        if self.composition.decision_log is not None:
+            self.composition.decision_log.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -151,6 +151,7 @@ class Result:
 
     Attributes:
         route: None only for a prompt of a stream that no member answered.
+        provisional: a larger member is being asked, and its answer to the same prompt follows.
     """
 
     prompt_id: str | None
@@ -159,6 +160,7 @@ class Result:
     route: Route | None
     advice: Advice | None = None
     error: ResultError | None = None
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,8 @@ class SegmentResponse:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptAnswer:
-    """The answer to one prompt of a stream, told as soon as it was ready.
+    """An answer to one prompt of a stream, told as soon as it was ready. One whose result is
+    provisional is followed by another one.
 
     Attributes:
         index: of the prompt, from 0 in the order in which they were sent.

@@ -78,11 +78,14 @@ class RouteRequest:
         mode: "auto", "small", "large" or a member's name.
         min_gain: expected gain in IoU that justifies the large member.
         max_cost: device milliseconds that the answer may cost; None for no bound.
+        progressive: on a stream, give the small member's answer at once, and then the larger one's
+            if one is asked; needs mode "auto".
     """
 
     mode: str = AUTO
     min_gain: float = 0.02
     max_cost: float | None = None
+    progressive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,19 @@ class Affinity:
         Raises:
             NotReady: no device works.
         """
+        device = self.home_of(*keys)
+        self._requests[device] += 1
+        try:
+            yield device
+        finally:
+            self._requests[device] -= 1
+
+    def home_of(self, *keys: str) -> Device:
+        """The device for images, from now on at least, without counting as busy.
+
+        Raises:
+            NotReady: no device works.
+        """
         device = self._homes.get(keys[0])
         if device is None or not device.is_ready():
             device = self._least_busy()
@@ -44,11 +57,7 @@ class Affinity:
             self._homes.move_to_end(key)
         while len(self._homes) > _MOST_REMEMBERED:
             self._homes.popitem(last=False)
-        self._requests[device] += 1
-        try:
-            yield device
-        finally:
-            self._requests[device] -= 1
+        return device
 
     def _least_busy(self) -> Device:
         ready = [device for device in self._devices if device.is_ready()]

@@ -147,6 +147,13 @@ class EmbeddingCache:
         room = self._rooms.get(model)
         return HOST if room is not None and room.host.table.num_slots else DEVICE
 
+    def has_free_slot(self, model: str) -> bool:
+        """Whether an embedding of a model would drive nobody off the device."""
+        room = self._rooms.get(model)
+        with self._lock:
+            self._expire()
+            return room is not None and room.device.table.has_free_slot
+
     def __contains__(self, key: CacheKey) -> bool:
         room = self._rooms.get(key[1])
         with self._lock:

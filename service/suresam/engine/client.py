@@ -32,6 +32,8 @@ class SegmentCall:
         session_id, image_id: where to look; image_id None is the session's first.
         multimask, masks, low_res_logits, maps, entropy, heads: what each prediction should hold.
         turn: of the first prompt; a request that comes in several calls counts them on.
+        is_escalation: whether a smaller member has answered before, not well enough.
+        is_free: whether the tenant's limits do not count it, since nobody asked for it.
     """
 
     tenant: str
@@ -48,6 +50,8 @@ class SegmentCall:
     entropy: bool = False
     heads: bool = False
     turn: int = 0
+    is_escalation: bool = False
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,7 @@ class SegmentReply:
         spent_ms: device milliseconds of each prompt, its share of the batch it was in; an encode's
             are told to one prompt of those that waited for it, the first that still does.
         backlog_ms: device milliseconds of the work that waited when this was done.
+        embedded: members that had the image's embedding when this was done.
     """
 
     size: ImageSize
@@ -73,6 +78,7 @@ class SegmentReply:
     marginal_cost_ms: Mapping[str, float | None]
     spent_ms: tuple[float, ...]
     backlog_ms: float = 0.0
+    embedded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from suresam.domain import ImageSize, ModelInfo
 from suresam.engine.client import SegmentCall, SegmentReply
@@ -25,6 +25,11 @@ class DeviceImage:
     key: str
     size: ImageSize
     data: bytes | None
+
+
+Prepared = Literal["made", "there", "given_up"]
+"""What became of an embedding that was to be made in idle time: it was; it, or somebody who makes
+it, was there already; or there was no idle time or no free slot."""
 
 
 class FileWanted(Exception):
@@ -75,6 +80,15 @@ class Device(Protocol):
 
         Returns:
             The device milliseconds that it took; an encode that others wait for, too, counts once.
+        """
+
+    async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
+        """Embed an image in idle time, if that drives no other embedding out.
+
+        Args:
+            tenant: whose it is.
+            model: for which member.
+            image: with its file.
         """
 
     async def learn(self, quarantine: Quarantine) -> None:

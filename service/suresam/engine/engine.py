@@ -1,6 +1,7 @@
 """One model: an image's embedding from the cache or the device, and prompts decoded on it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
 from suresam.engine.cache import EmbeddingCache
-from suresam.engine.device import FileWanted
-from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob
+from suresam.engine.device import FileWanted, Prepared
+from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob, GivenUp
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
 from suresam.errors import InferenceError
@@ -40,16 +41,29 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Failed:
+    """A prompt that the device could not answer.
+
+    Attributes:
+        error: that is its own.
+        spent_ms: device milliseconds that were spent on it all the same.
+    """
+
+    error: InferenceError
+    spent_ms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Answered:
     """What became of one prompt.
 
     Attributes:
         encoded: how its image was embedded, without the embedding; zeros where that was cached.
-        decoded: its prediction, or the error that is its own.
+        decoded: its prediction, or why there is none.
     """
 
     encoded: Done[ImageEmbedding | None]
-    decoded: Done[Prediction] | InferenceError
+    decoded: Done[Prediction] | Failed
 
 
 @dataclass(slots=True)
@@ -58,9 +72,13 @@ class _SharedEncode:
 
     The first of those who are told of it pays: that is who caused it, unless they left. So the
     receipts of all add up to what was spent.
+
+    Attributes:
+        is_background: nobody waits for it but who prepares; who joins it makes it one like others.
     """
 
     deadline: float
+    is_background: bool = False
     task: "asyncio.Task[Done[ImageEmbedding | None]]" = field(init=False)
     job: EncodeJob | None = None
     num_waiting: int = 0
@@ -108,12 +126,13 @@ class Engine:
         """The work that prompts on an image bring.
 
         Who joins another's encode brings none, but is no click either: 0 encodes say that it waits
-        behind what encodes wait behind.
+        behind what encodes wait behind. One in the background is nobody's yet.
         """
         name = self.backbone.name
         rows = {(DECODE, name): num_prompts} if num_prompts else {}
         if not self.is_cached(image_key):
-            rows[ENCODE, name] = 0 if self._running(image_key) else 1
+            running = self._running(image_key)
+            rows[ENCODE, name] = 0 if running is not None and not running.is_background else 1
         return rows
 
     async def answer(
@@ -181,29 +200,65 @@ class Engine:
         Raises:
             FileWanted: it would have to be made, and the file did not come along.
         """
-        if self.is_cached(image.key):
-            return _CACHED
-        shared = self._running(image.key)
-        if shared is None:
-            if not image.has_file:  # before anybody could join an encode that cannot be done
-                raise FileWanted
-            self._count_lookup("miss")
-            shared = self._encodes[image.key] = _SharedEncode(caller.deadline)
-            shared.task = asyncio.create_task(self._encode(shared, image, caller, turn))
-        else:
-            self._count_lookup("shared")
-        self._wait_until(shared, caller.deadline)
+        while not self.is_cached(image.key):
+            shared = self._running(image.key)
+            if shared is None:
+                shared = self._start(image, _SharedEncode(caller.deadline), caller.tenant, turn)
+                self._count_lookup("miss")
+            else:
+                self._count_lookup("shared")
+            self._wait_until(shared, caller.deadline)
+            try:
+                done = await self._wait(image, shared)
+            except GivenUp:  # just before we joined it
+                continue
+            is_paid, shared.is_paid = shared.is_paid, True
+            return replace(done, is_paid=is_paid)
+        return _CACHED
+
+    async def prepare(self, image: Image, tenant: str) -> Prepared:
+        """See to it that an image is in the cache, in idle time and where that drives nobody out.
+
+        Who needs it in the meantime joins, and from then on it is as urgent as they are.
+
+        Args:
+            image: which.
+            tenant: whose it is.
+
+        Raises:
+            FileWanted: as `embed`.
+            ServiceError: it cannot be embedded.
+        """
+        if self.is_cached(image.key) or self._running(image.key) is not None:
+            return "there"
+        if not self._cache.has_free_slot(self.backbone.name):
+            return "given_up"
+        shared = _SharedEncode(math.inf, is_background=True)
+        try:
+            await self._wait(image, self._start(image, shared, tenant))
+        except GivenUp:
+            return "given_up"
+        return "made"
+
+    def _start(
+        self, image: Image, shared: _SharedEncode, tenant: str, turn: int = 0
+    ) -> _SharedEncode:
+        if not image.has_file:  # before anybody could join an encode that cannot be done
+            raise FileWanted
+        self._encodes[image.key] = shared
+        shared.task = asyncio.create_task(self._encode(shared, image, tenant, turn))
+        return shared
+
+    async def _wait(self, image: Image, shared: _SharedEncode) -> Done[ImageEmbedding | None]:
         shared.num_waiting += 1
         try:
-            done = await asyncio.shield(shared.task)
+            return await asyncio.shield(shared.task)
         finally:
             shared.num_waiting -= 1
             if shared.num_waiting == 0:
                 shared.task.cancel()
                 if self._encodes.get(image.key) is shared:
                     del self._encodes[image.key]
-        is_paid, shared.is_paid = shared.is_paid, True
-        return replace(done, is_paid=is_paid)
 
     def _running(self, image_key: str) -> _SharedEncode | None:
         """The encode that somebody waits for already."""
@@ -219,27 +274,32 @@ class Engine:
 
     async def _decode(
         self, job: DecodeJob, watch: "Callable[[Future[Any]], None] | None"
-    ) -> Done[Prediction] | InferenceError:
+    ) -> Done[Prediction] | Failed:
         self._worker.submit(job)
         if watch is not None:
             watch(job.reply)
         try:
             return await asyncio.wrap_future(job.reply)
         except InferenceError as error:
-            return error
+            return Failed(error, job.spent_ms)
 
     async def _encode(
-        self, shared: _SharedEncode, image: Image, caller: Caller, turn: int
+        self, shared: _SharedEncode, image: Image, tenant: str, turn: int
     ) -> Done[ImageEmbedding | None]:
         pixels = await image.load_pixels()
         name = self.backbone.name
-        job = EncodeJob(name, pixels, image.key, caller.tenant, shared.deadline, turn)
-        shared.job = job
+        job = shared.job = EncodeJob(
+            name, pixels, image.key, tenant, shared.deadline, turn, shared.is_background
+        )
         self._worker.submit(job)
         return await asyncio.wrap_future(job.reply)
 
     def _wait_until(self, shared: _SharedEncode, deadline: float) -> None:
-        if deadline > shared.deadline:
+        if shared.is_background:
+            shared.is_background, shared.deadline = False, deadline
+            if shared.job is not None:
+                self._worker.promote(shared.job, deadline)
+        elif deadline > shared.deadline:
             shared.deadline = deadline
             if shared.job is not None:
                 self._worker.postpone(shared.job, deadline)

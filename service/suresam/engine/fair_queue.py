@@ -16,6 +16,7 @@ class Waiting(Protocol):
         bucket: jobs of equal bucket may share a launch.
         turn: its place among the jobs of its request.
         deadline: when its caller leaves, monotonic seconds.
+        is_background: whether nobody waits for it, so that it is done in idle time only.
     """
 
     stage: str
@@ -23,6 +24,7 @@ class Waiting(Protocol):
     tenant: str
     turn: int
     deadline: float
+    is_background: bool
 
     @property
     def bucket(self) -> Hashable: ...  # noqa: D102  (above)

@@ -16,6 +16,7 @@ from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, 
 from suresam.engine.device import Device, DeviceImage
 from suresam.engine.limits import EngineLimits
 from suresam.engine.permits import Kind, Permits
+from suresam.engine.preparation import Preparation, Wish
 from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.tasks import wait_all, within
 from suresam.engine.uploads import Uploads
@@ -52,6 +53,9 @@ class Frontend:
         self._affinity = Affinity(self._devices)
         self._uploads = Uploads(limits.images, pool)
         self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
+        self._preparation = Preparation(
+            self._sessions, self._affinity, len(self._devices), telemetry
+        )
         self._permits = Permits(limits.max_in_flight, self._backlog_ms, self.is_ready, telemetry)
         telemetry.engine_up.set_function(
             lambda: float(all(device.is_ready() for device in self._devices))
@@ -86,6 +90,7 @@ class Frontend:
     async def close(self, drain_s: float) -> None:
         """Let nobody in, wait at most `drain_s` seconds for those inside, stop the devices."""
         await self._permits.close(drain_s)
+        await self._preparation.close()
         await wait_all(device.close() for device in self._devices)
 
     async def segment(self, call: SegmentCall) -> SegmentReply:
@@ -110,7 +115,12 @@ class Frontend:
             self._sessions.check_num_images(len(held.images) + 1)
             work = self._take_in(call.tenant, call.model, (call.image,), call.remaining_ms)
             [image] = await within(call.remaining_ms, work)
-            return self._sessions.add(call.tenant, call.session_id, image)
+            added = self._sessions.add(call.tenant, call.session_id, image)
+        larger = self._sessions.larger_members(call.tenant, call.session_id)
+        self._preparation.want(
+            Wish(call.tenant, call.session_id, added.image_id, model) for model in larger
+        )
+        return added
 
     async def get_session(self, tenant: str, session_id: str) -> Session:
         """A session's state; looking at it keeps it alive."""
@@ -138,12 +148,32 @@ class Frontend:
         rest = replace(call, image=None, remaining_ms=call.remaining_ms - header_s * 1000)
         with self._affinity.device_for([image.key]) as device:
             reply = await device.segment(rest, _for_device(image))
-        self._charge(call.tenant, sum(reply.spent_ms))
+        if not call.is_free:
+            self._charge(call.tenant, sum(reply.spent_ms))
+        self._prepare(call, image, reply)
         timings = reply.timings_ms
         return replace(
             reply,
             warnings=image.public.warnings,
             timings_ms=replace(timings, decode_image=timings.decode_image + header_s * 1000),
+        )
+
+    def _prepare(self, call: SegmentCall, image: StoredImage, reply: SegmentReply) -> None:
+        """Let a session's next clicks find the embeddings that they will probably need.
+
+        Where one image needed a larger member, the others may, too. And what there was of this one
+        may be gone: driven out, or with its device.
+        """
+        if call.session_id is None:
+            return
+        members = self._sessions.larger_members(call.tenant, call.session_id)
+        wanted = [(image, model) for model in members - reply.embedded]
+        if call.is_escalation and call.model not in members:
+            members.add(call.model)
+            images = self._sessions.images(call.tenant, call.session_id)
+            wanted += [(other, call.model) for other in images if other.key != image.key]
+        self._preparation.want(
+            Wish(call.tenant, call.session_id, one.public.image_id, model) for one, model in wanted
         )
 
     async def _find_image(self, call: SegmentCall) -> StoredImage:

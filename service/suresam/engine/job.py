@@ -18,6 +18,10 @@ from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
 T = TypeVar("T")
 
 
+class GivenUp(Exception):
+    """A job in the background had to make way for work that somebody waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
     """A job's result.
@@ -74,6 +78,7 @@ class EncodeJob:
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
+    is_background: bool = False
     reply: "Future[Done[ImageEmbedding | None]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "encode"
@@ -101,6 +106,8 @@ class DecodeJob:
         image_key: of the image.
         lease: of the row's embedding in the cache, or None where the row has it to itself.
 
+        spent_ms: its share of the launch after which its reply was an error, milliseconds.
+
     The others are those of `Waiting`.
     """
 
@@ -111,7 +118,9 @@ class DecodeJob:
     tenant: str = ""
     deadline: float = math.inf
     turn: int = 0
+    is_background: bool = False
     lease: Lease | None = None
+    spent_ms: float = 0.0
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "decode"

@@ -18,14 +18,14 @@ from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
-from suresam.engine.device import DeviceImage
-from suresam.engine.engine import Answered, Engine, Image
+from suresam.engine.device import DeviceImage, Prepared
+from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.scheduler import DECODE, ENCODE
-from suresam.engine.superseding import LatestClicks
+from suresam.engine.superseding import LatestClicks, superseded
 from suresam.engine.tasks import wait_all
 from suresam.engine.work import Work
 from suresam.engine.worker import Running, Worker
@@ -195,6 +195,7 @@ class LocalDevice:
             marginal_cost_ms=marginal_cost_ms,
             spent_ms=tuple(_spent_ms(answer) for answer in answers),
             backlog_ms=self._backlog.total_ms(),
+            embedded=frozenset(n for n, e in self._engines.items() if e.is_cached(image.key)),
         )
 
     async def embed(
@@ -218,6 +219,17 @@ class LocalDevice:
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
             return sum(await wait_all(embed(image, turn) for turn, image in enumerate(images)))
+
+    async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
+        """Embed an image in idle time, if that drives no other embedding out.
+
+        Nobody's admission knows of it: it is in no backlog.
+        """
+        if self._backlog.total_ms() > self._limits.batches.idle_below_ms:
+            return "given_up"
+        pixels = PixelLoader(image.data, self._limits.images, self._pool)
+        asked = Image(image.key, pixels, has_file=image.data is not None)
+        return await self._engine(model).prepare(asked, tenant)
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
@@ -261,6 +273,8 @@ class LocalDevice:
         if prompt.prompt_id is None or call.session_id is None:
             return await question.ask(prompt, turn)
         key = (call.tenant, call.session_id, question.image.key, prompt.prompt_id)
+        if call.is_escalation and key in self._clicks:
+            return superseded()  # by whoever came while a smaller member answered this one
         with self._clicks.newest(key) as click:
             try:
                 return await click.unless_superseded(question.ask(prompt, turn, click.watch))
@@ -340,9 +354,11 @@ def _spent_ms(answer: Answered | Superseded) -> float:
     """Device milliseconds, with the encode's if it is this prompt's to pay."""
     if isinstance(answer, Superseded):
         return 0.0
-    decoded = answer.decoded
-    return answer.encoded.spent_ms + (decoded.spent_ms if isinstance(decoded, Done) else 0.0)
+    return answer.encoded.spent_ms + answer.decoded.spent_ms
 
 
 def _result(answer: Answered | Superseded) -> Done[Prediction] | ServiceError:
-    return answer.decoded if isinstance(answer, Answered) else answer
+    if isinstance(answer, Superseded):
+        return answer
+    decoded = answer.decoded
+    return decoded.error if isinstance(decoded, Failed) else decoded

@@ -1,7 +1,7 @@
 """Which jobs share the next launch. Pure: no tensors, no threads, and the time is an argument."""
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol
@@ -21,12 +21,15 @@ class BatchLimits:
         max_encode_ms: milliseconds of one encode launch, by the cost table; a click may have to
             wait for it. One image is launched in any case.
         encode_share: of the device's time, which encodes get while clicks wait as well.
+        idle_below_ms: milliseconds of waiting work, by the cost table, above which what waits for
+            idle time is given up.
     """
 
     max_encode: int = 4
     max_decode: int = 16
     max_encode_ms: float = 50.0
     encode_share: float = 0.3
+    idle_below_ms: float = 500.0
 
 
 class LaunchCost(Protocol):
@@ -43,6 +46,10 @@ class Scheduler(Generic[J]):
     it goes first. Within a stage a `FairQueue` says who is next; its mates in the launch are the
     next of its bucket, as long as none who would be in time becomes late by another row. A job
     that can no longer be in time lets all the others pass.
+
+    Background jobs are launched one by one and only where nobody else waits, so that they delay
+    others by the launch in progress at most. They cost no tenant its turn, and are given up when
+    so much waits that idle time is far.
 
     Args:
         limits: of launches.
@@ -61,16 +68,27 @@ class Scheduler(Generic[J]):
         self._row_cap = row_cap
         self._queues: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
         self._late: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
+        self._background: deque[J] = deque()
+        self._given_up: list[J] = []
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._owed_ms = 0.0
 
     def add(self, job: J) -> None:
         """Queue a job."""
-        self._queues[job.stage].add(job)
-        self._waiting[job.stage, job.model] += 1
+        if job.is_background:
+            self._background.append(job)
+        else:
+            self._queues[job.stage].add(job)
+            self._waiting[job.stage, job.model] += 1
+        if self._background and self.work_ms(self.waiting()) > self._limits.idle_below_ms:
+            self._given_up += self._background
+            self._background.clear()
 
     def remove(self, job: J) -> bool:
         """Take out a job whose caller left; whether it was still waiting."""
+        if job in self._background:
+            self._background.remove(job)
+            return True
         was_here = self._queues[job.stage].remove(job) or self._late[job.stage].remove(job)
         if was_here:
             self._waiting[job.stage, job.model] -= 1
@@ -82,8 +100,20 @@ class Scheduler(Generic[J]):
         if self._late[job.stage].remove(job):
             self._queues[job.stage].add(job)
 
+    def promote(self, job: J, deadline: float) -> None:
+        """Make a background job that still waits one like the others: somebody waits for it."""
+        if job in self._background:
+            self._background.remove(job)
+            job.is_background, job.deadline = False, deadline
+            self.add(job)
+
+    def given_up(self) -> list[J]:
+        """Remove and return the background jobs that had to make way."""
+        jobs, self._given_up = self._given_up, []
+        return jobs
+
     def waiting(self) -> Counter[tuple[str, str]]:
-        """Jobs waiting by (stage, model)."""
+        """Jobs waiting by (stage, model), without those in the background."""
         return +self._waiting
 
     def take(self, now: float) -> list[J]:
@@ -96,6 +126,8 @@ class Scheduler(Generic[J]):
         batch = next(filter(None, (self._take_in_time(stage, now) for stage in stages)), None)
         if batch is None:
             batch = next(filter(None, map(self._take_late, (DECODE, ENCODE))), [])
+        if not batch and self._background:
+            return [self._background.popleft()]
         for job in batch:
             self._waiting[job.stage, job.model] -= 1
         self._settle_debt(batch)
@@ -105,7 +137,9 @@ class Scheduler(Generic[J]):
         """Remove and return every job."""
         self._waiting.clear()
         queues = [*self._queues.values(), *self._late.values()]
-        return [job for queue in queues for job in queue.clear()]
+        background = [*self._background, *self.given_up()]
+        self._background.clear()
+        return [job for queue in queues for job in queue.clear()] + background
 
     def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
         """Milliseconds that rows by (stage, model) take in as few launches as possible."""

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from suresam.domain import ImageSize, Session, SessionImage
 from suresam.engine.cache import CacheLimits
@@ -46,6 +46,7 @@ class _Entry:
     images: dict[str, StoredImage]
     used_at: float
     size_bytes: int = 0
+    larger_members: set[str] = field(default_factory=set)
 
 
 class SessionStore:
@@ -150,6 +151,24 @@ class SessionStore:
         if image_id not in images:
             raise ImageNotFound(f"session {session_id!r} has no image {image_id[:64]!r}")
         return images[image_id]
+
+    def look_up(self, tenant: str, session_id: str, image_id: str) -> StoredImage | None:
+        """An image of a session, whose life that does not prolong; None if it is gone."""
+        entry = self._entries.get((tenant, session_id))
+        return None if entry is None else entry.images.get(image_id)
+
+    def images(self, tenant: str, session_id: str) -> tuple[StoredImage, ...]:
+        """All images of a session, whose life that does not prolong; none if it is gone."""
+        entry = self._entries.get((tenant, session_id))
+        return () if entry is None else tuple(entry.images.values())
+
+    def larger_members(self, tenant: str, session_id: str) -> set[str]:
+        """Members that were asked because a smaller one's answer on a session was not good enough.
+
+        Whoever is asked is added to it. Of a session that is gone nothing is remembered.
+        """
+        entry = self._entries.get((tenant, session_id))
+        return set() if entry is None else entry.larger_members
 
     def delete(self, tenant: str, session_id: str) -> None:
         """Forget a session.

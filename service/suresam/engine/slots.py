@@ -58,6 +58,11 @@ class SlotTable(Generic[K]):
         return len(self._probation) + len(self._protected)
 
     @property
+    def has_free_slot(self) -> bool:
+        """Whether a newcomer would drive nobody out."""
+        return bool(self._free) or len(self._generations) < self.num_slots
+
+    @property
     def num_pins(self) -> int:
         """Pins that are held."""
         return sum(e.pins for entries in self._segments for e in entries.values())
@@ -105,7 +110,7 @@ class SlotTable(Generic[K]):
 
         None while a slot is free, and where all are pinned.
         """
-        if self._free or len(self._generations) < self.num_slots:
+        if self.has_free_slot:
             return None
         entries = (item for entries in self._segments for item in entries.items())
         return next(((key, entry.used_at) for key, entry in entries if not entry.pins), None)

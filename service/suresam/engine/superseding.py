@@ -11,6 +11,11 @@ from suresam.errors import Superseded
 T = TypeVar("T")
 
 
+def superseded() -> Superseded:
+    """What the older click's caller is told."""
+    return Superseded("a newer request for the same prompt_id of this session came in")
+
+
 class Click:
     """One prompt that is being answered, until a newer one of its key takes its place."""
 
@@ -39,7 +44,7 @@ class Click:
             await asyncio.wait((task, self._notice), return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise Superseded("a newer request for the same prompt_id of this session came in")
+            raise superseded()
         finally:
             if not task.cancel() and not task.cancelled():
                 task.exception()  # read, or it would be logged as forgotten where we are cancelled
@@ -50,6 +55,10 @@ class LatestClicks:
 
     def __init__(self) -> None:
         self._clicks: dict[Hashable, Click] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether there is a click in progress that nobody has taken the place of."""
+        return key in self._clicks
 
     @contextlib.contextmanager
     def newest(self, key: Hashable) -> Iterator[Click]:

@@ -15,7 +15,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.device_errors import is_device_lost
 from suresam.engine.device_threads import DeviceThreads
-from suresam.engine.job import DecodeJob, Done, EncodeJob, Job
+from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import BatchLimits, Scheduler
@@ -124,8 +124,16 @@ class Worker:
             self._jobs[job.reply] = job
             job.reply.add_done_callback(self._forget)
             self._scheduler.add(job)
+            self._make_way()
             self._report()
             self._changed.notify()
+
+    def promote(self, job: Job, deadline: float) -> None:
+        """Let a background job that still waits be one that somebody waits for."""
+        with self._changed:
+            self._scheduler.promote(job, deadline)
+            self._make_way()
+            self._report()
 
     def postpone(self, job: Job, deadline: float) -> None:
         """Let a job that still waits have a later deadline."""
@@ -306,6 +314,8 @@ class Worker:
                 self._quarantine.clear(batch[0].identity)
             for job, value in zip(batch, values, strict=True):
                 if isinstance(value, ServiceError):
+                    assert isinstance(job, DecodeJob), "an encode fails as a whole"
+                    job.spent_ms = launch_ms / len(batch)
                     _fail(job, value)
                 else:
                     queue_ms = (started - job.submitted_at) * 1000
@@ -351,6 +361,10 @@ class Worker:
         self._telemetry.stage_seconds.labels(stage).observe(launch_ms / 1000)
         self._telemetry.batch_size.labels(stage, model).observe(len(batch))
 
+    def _make_way(self) -> None:
+        for job in self._scheduler.given_up():
+            _fail(job, GivenUp())
+
     def _report(self) -> None:
         waiting = self._scheduler.waiting()
         for model in self._backbones:
@@ -372,7 +386,7 @@ def _as_service_error(error: Exception) -> ServiceError:
     return InferenceError("the model failed")
 
 
-def _fail(job: Job, error: ServiceError) -> None:
+def _fail(job: Job, error: ServiceError | GivenUp) -> None:
     """Settle a reply with an error, unless it is settled or its caller left."""
     if job.reply.done():
         return

@@ -66,14 +66,16 @@ class Prompt(_message.Message):
     def __init__(self, points: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., labels: _Optional[_Iterable[int]] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., mask_input: _Optional[_Union[Float16Array, _Mapping]] = ..., prompt_id: _Optional[str] = ...) -> None: ...
 
 class RouteRequest(_message.Message):
-    __slots__ = ("mode", "min_gain", "max_cost")
+    __slots__ = ("mode", "min_gain", "max_cost", "progressive")
     MODE_FIELD_NUMBER: _ClassVar[int]
     MIN_GAIN_FIELD_NUMBER: _ClassVar[int]
     MAX_COST_FIELD_NUMBER: _ClassVar[int]
+    PROGRESSIVE_FIELD_NUMBER: _ClassVar[int]
     mode: str
     min_gain: float
     max_cost: float
-    def __init__(self, mode: _Optional[str] = ..., min_gain: _Optional[float] = ..., max_cost: _Optional[float] = ...) -> None: ...
+    progressive: bool
+    def __init__(self, mode: _Optional[str] = ..., min_gain: _Optional[float] = ..., max_cost: _Optional[float] = ..., progressive: _Optional[bool] = ...) -> None: ...
 
 class UncertaintyRequest(_message.Message):
     __slots__ = ("methods", "maps")
@@ -355,20 +357,22 @@ class ResultError(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[float] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("prompt_id", "masks", "best", "advice", "route", "error")
+    __slots__ = ("prompt_id", "masks", "best", "advice", "route", "error", "provisional")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
     BEST_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    PROVISIONAL_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     masks: _containers.RepeatedCompositeFieldContainer[Mask]
     best: int
     advice: Advice
     route: Route
     error: ResultError
-    def __init__(self, prompt_id: _Optional[str] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., best: _Optional[int] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., error: _Optional[_Union[ResultError, _Mapping]] = ...) -> None: ...
+    provisional: bool
+    def __init__(self, prompt_id: _Optional[str] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., best: _Optional[int] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., error: _Optional[_Union[ResultError, _Mapping]] = ..., provisional: _Optional[bool] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("total", "decode_image", "queue", "encode", "decode")

@@ -113,7 +113,8 @@ class SegmentationServicer:
         """Prompts on a session in, each answered as soon as it is ready.
 
         A header comes first; a later one takes its place for the prompts behind it. Every prompt has one
-        answer, with its place on the stream; answers come out of order. A prompt that fails (invalid,
+        answer, with its place on the stream; answers come out of order. With `progressive` a prompt may
+        have a provisional answer before. A prompt that fails (invalid,
         unknown image, superseded, overloaded, too late, a failure on the device) has an answer with
         `error` in its result, and the stream goes on. What ends the call: no header first, an empty
         message, a header that cannot be read or names no living session, and a failure of the service

@@ -1,8 +1,10 @@
 """What becomes of one prompt: a member's prediction, and the receipt for it."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
-from suresam.domain import Prediction, ResultError, Route
+from suresam.domain import Prediction, ResultError, Route, SegmentResponse
 from suresam.engine.client import SegmentReply
 from suresam.routing.policy import Choice
 
@@ -14,10 +16,25 @@ class Answer:
     Attributes:
         prediction: or the error of this prompt alone.
         route: who answered, why, and what it cost.
+        is_provisional: another answer follows.
     """
 
     prediction: Prediction | ResultError
     route: Route
+    is_provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """An answer, and how to get the one that follows it.
+
+    Attributes:
+        response: with provisional results if there is a rest.
+        rest: asks larger members; None where the response is final.
+    """
+
+    response: SegmentResponse
+    rest: Callable[[], Coroutine[Any, Any, SegmentResponse]] | None = None
 
 
 def as_it_stands(

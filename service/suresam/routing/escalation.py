@@ -7,26 +7,18 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from suresam.domain import Prediction, ResultError, RouteRequest
 from suresam.engine.client import EngineClient, SegmentCall, SegmentReply
 from suresam.errors import NonFiniteOutput, ServiceError, Superseded
 from suresam.routing.answer import Answer, as_it_stands
-from suresam.routing.budget import ShareBudget
+from suresam.routing.decision_log import Decided
+from suresam.routing.judge import Judge
 from suresam.routing.matching import match_masks
 from suresam.routing.memory import DecisionMemory
-from suresam.routing.policy import (
-    BUDGET,
-    LARGER_FAILED,
-    Bounds,
-    Choice,
-    Decision,
-    Evidence,
-    decide,
-    role_of,
-)
+from suresam.routing.policy import LARGER_FAILED, PROVISIONAL, Choice, Evidence, role_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +27,34 @@ _MARGIN = 0.9
 there already, must not be late for it."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is to be done about the answers of one request.
+
+    Attributes:
+        call, reply: what the small member was asked, and what it answered.
+        decided: about each prompt.
+        deadline: of the caller, monotonic seconds.
+    """
+
+    call: SegmentCall
+    reply: SegmentReply
+    decided: tuple[Decided, ...]
+    deadline: float
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any larger member has to be asked."""
+        return any(decided.decision.model is not None for decided in self.decided)
+
+
 class Escalation:
     """Asks larger members where it is worth it. Used by the event loop alone.
 
     Args:
         engine: answers.
         members: names, cheapest first.
-        bounds: of a decision.
-        budget: of all decisions.
+        judge: decides about every answer.
         pool: for comparing masks, off the event loop.
     """
 
@@ -50,58 +62,76 @@ class Escalation:
         self,
         engine: EngineClient,
         members: Sequence[str],
-        bounds: Bounds,
-        budget: ShareBudget,
+        judge: Judge,
         pool: Executor,
     ) -> None:
         self._engine = engine
         self._members = tuple(members)
-        self._bounds = bounds
-        self._budget = budget
+        self._judge = judge
         self._pool = pool
         self._memory = DecisionMemory()
 
-    async def improve(
+    def plan(
         self, call: SegmentCall, reply: SegmentReply, route: RouteRequest, started: float
-    ) -> tuple[Answer, ...]:
-        """The answers that are given, with receipts.
-
-        Prompts that go to the same member are asked of it together. If it fails, the answers that
-        are there stand.
+    ) -> "Plan":
+        """Who is asked again, and of whom.
 
         Args:
             call: what the small member was asked.
             reply: what it answered.
             route: what the caller wants; its mode is auto.
             started: when the caller's deadline began to run, monotonic seconds.
+        """
+        deadline = started + call.remaining_ms / 1000
+        left_ms = (deadline - time.monotonic()) * 1000
+        indices = range(len(call.prompts))
+        decided = tuple(self._decide(call, reply, route, index, left_ms) for index in indices)
+        return Plan(call, reply, decided, deadline)
+
+    def so_far(self, plan: "Plan") -> tuple[Answer, ...]:
+        """The small member's answers; those that another one will follow say so."""
+        return tuple(
+            answer
+            if decided.decision.model is None
+            else replace(
+                answer, route=replace(answer.route, reason=PROVISIONAL), is_provisional=True
+            )
+            for answer, decided in zip(self._first(plan), plan.decided, strict=True)
+        )
+
+    async def carry_out(self, plan: "Plan") -> tuple[Answer, ...]:
+        """The answers that are given in the end, with receipts.
+
+        Prompts that go to the same member are asked of it together. If it fails, the answers that
+        are there stand.
 
         Raises:
             Superseded: a newer click took the place of the only prompt.
         """
-        left_ms = call.remaining_ms - (time.monotonic() - started) * 1000
-        first = [
-            self._decide(call, reply, route, index, left_ms) for index in range(len(call.prompts))
-        ]
         chosen: dict[str, list[int]] = defaultdict(list)
-        for index, decision in enumerate(first):
-            if decision.model is not None:
-                chosen[decision.model].append(index)
+        for index, decided in enumerate(plan.decided):
+            if decided.decision.model is not None:
+                chosen[decided.decision.model].append(index)
         seconds = await asyncio.gather(
-            *(self._ask(call, model, indices, left_ms) for model, indices in chosen.items())
+            *(self._ask(plan, model, indices) for model, indices in chosen.items())
         )
-        role = role_of(call.model, self._members)
-        answers = [
-            as_it_stands(
-                reply, index, Choice(call.model, role, decision.reason), decision.expected_gain
-            )
-            for index, decision in enumerate(first)
-        ]
+        answers = self._first(plan)
         for (model, indices), second in zip(chosen.items(), seconds, strict=True):
             for place, index in enumerate(indices):
                 answers[index] = await self._larger(
-                    answers[index], model, first[index], second, place
+                    answers[index], model, plan.decided[index], second, place
                 )
+        _raise_if_superseded(plan.call, seconds)
         return tuple(answers)
+
+    def _first(self, plan: "Plan") -> list[Answer]:
+        model = plan.call.model
+        role = role_of(model, self._members)
+        decisions = [decided.decision for decided in plan.decided]
+        return [
+            as_it_stands(plan.reply, i, Choice(model, role, one.reason), one.expected_gain)
+            for i, one in enumerate(decisions)
+        ]
 
     def _decide(
         self,
@@ -110,25 +140,19 @@ class Escalation:
         route: RouteRequest,
         index: int,
         left_ms: float,
-    ) -> Decision:
+    ) -> Decided:
         key = _key(call, index)
-        gains = self._gains(call.model, reply.predictions[index])
         evidence = Evidence(
-            gains=gains,
+            gains=self._gains(call.model, reply.predictions[index]),
             costs_ms=reply.marginal_cost_ms,
             spent_ms=reply.spent_ms[index],
             remaining_ms=left_ms,
             backlog_ms=reply.backlog_ms,
             escalated_before=self._memory.recall(key),
         )
-        decision = decide(evidence, route, self._bounds)
-        if gains:
-            gain = math.inf if decision.expected_gain is None else decision.expected_gain
-            is_wanted = decision.model is not None
-            if not self._budget.passes(gain, is_wanted) and is_wanted:
-                decision = Decision(None, BUDGET, decision.expected_gain)
-        self._memory.note(key, decision.model is not None)
-        return decision
+        decided = self._judge.judge(evidence, route)
+        self._memory.note(key, decided.decision.model is not None)
+        return decided
 
     def _gains(self, model: str, prediction: Prediction | ResultError) -> dict[str, float]:
         larger = self._members[self._members.index(model) + 1 :]
@@ -142,31 +166,38 @@ class Escalation:
         return {name: known[name] for name in larger if name in known}
 
     async def _ask(
-        self, call: SegmentCall, model: str, indices: Sequence[int], left_ms: float
-    ) -> SegmentReply | None:
-        prompts = tuple(call.prompts[index] for index in indices)
-        asked = replace(call, model=model, prompts=prompts, remaining_ms=left_ms * _MARGIN)
+        self, plan: "Plan", model: str, indices: Sequence[int]
+    ) -> SegmentReply | ServiceError:
+        left_ms = (plan.deadline - time.monotonic()) * 1000
+        prompts = tuple(plan.call.prompts[index] for index in indices)
+        asked = replace(
+            plan.call,
+            model=model,
+            prompts=prompts,
+            remaining_ms=left_ms * _MARGIN,
+            is_escalation=True,
+        )
         try:
             return await self._engine.segment(asked)
-        except Superseded:
-            if len(call.prompts) == 1:
-                raise
         except ServiceError as error:
             logger.info("%s did not answer: %s: %s", model, error.code, error.message)
-        return None
+            return error
 
     async def _larger(
         self,
         smaller: Answer,
         model: str,
-        decision: Decision,
-        reply: SegmentReply | None,
+        decided: Decided,
+        reply: SegmentReply | ServiceError,
         place: int,
     ) -> Answer:
         """The larger member's answer in place of the smaller one's, if there is one."""
-        if reply is None:
+        if isinstance(reply, ServiceError):
+            self._judge.settle(decided, 0.0, reply.code)
             return replace(smaller, route=replace(smaller.route, reason=LARGER_FAILED))
         prediction = reply.predictions[place]
+        failure = prediction.code if isinstance(prediction, ResultError) else None
+        self._judge.settle(decided, reply.spent_ms[place], failure)
         spent_ms = (smaller.route.cost["spent"] or 0.0) + reply.spent_ms[place]
         cost = {**smaller.route.cost, "spent": spent_ms}
         if isinstance(prediction, ResultError):
@@ -177,12 +208,19 @@ class Escalation:
             model=model,
             role=role_of(model, self._members),
             escalated=True,
-            reason=decision.reason,
+            reason=decided.decision.reason,
             cost=cost,
         )
         loop = asyncio.get_running_loop()
         order = partial(_in_order_of, smaller.prediction, prediction)
         return Answer(await loop.run_in_executor(self._pool, order), route)
+
+
+def _raise_if_superseded(call: SegmentCall, replies: Sequence[SegmentReply | ServiceError]) -> None:
+    """A request of which nothing is wanted any more is an error as a whole."""
+    for reply in replies:
+        if isinstance(reply, Superseded) and len(call.prompts) == 1:
+            raise reply
 
 
 def _key(call: SegmentCall, index: int) -> Hashable | None:

@@ -19,6 +19,9 @@ GAIN_BELOW_THRESHOLD = "gain_below_threshold"
 EXPECTED_GAIN = "expected_gain"
 """A larger member answered because it was expected to gain enough."""
 
+PROVISIONAL = "provisional"
+"""A larger member is being asked; this answer is for the time until it has answered."""
+
 NOT_FINITE = "not_finite"
 """A larger member answered because the smaller one's answer or expected gain was no number."""
 
@@ -48,6 +51,7 @@ REASONS = (
     OVERLOAD,
     BUDGET,
     LARGER_FAILED,
+    PROVISIONAL,
 )
 """All that a receipt, a metric or the documentation may say."""
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from suresam.domain import (
@@ -31,12 +32,13 @@ from suresam.engine.client import (
     CreateSessionCall,
     EngineClient,
     SegmentCall,
+    SegmentReply,
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.masks.encoding import EncodedMask, encode_masks
-from suresam.routing.answer import Answer, as_it_stands
-from suresam.routing.escalation import Escalation
-from suresam.routing.policy import choose_member
+from suresam.routing.answer import Answer, Step, as_it_stands
+from suresam.routing.escalation import Escalation, Plan
+from suresam.routing.policy import Choice, choose_member
 from suresam.routing.shadow.shadow import Shadow
 from suresam.telemetry import Telemetry
 from suresam.validation import PromptLimits, check_inside, check_request
@@ -62,6 +64,27 @@ class RouterLimits:
     prompts: PromptLimits
     default_deadline_ms: float = 10_000
     max_deadline_ms: float = 300_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A request that the first member has answered.
+
+    Attributes:
+        choice: that member.
+        call, reply: what it was asked, and answered.
+        plan: to ask larger ones; None where they are not thought of.
+        compared: places of the prompts that shadow mode chose.
+        started: monotonic seconds.
+    """
+
+    request: SegmentRequest
+    choice: Choice
+    call: SegmentCall
+    reply: SegmentReply
+    plan: Plan | None
+    compared: tuple[int, ...]
+    started: float
 
 
 class Router:
@@ -131,6 +154,27 @@ class Router:
         Raises:
             ServiceError: see `errors`; a failure on the device alone is a result's own error.
         """
+        if request.options.route.progressive:
+            raise InvalidRequest(
+                "route.progressive=true may give two answers, and this call has room for one: use "
+                "Interact, or a session's route with Accept: text/event-stream"
+            )
+        return await self._finish(await self._ask(request, tenant, turn))
+
+    async def segment_in_steps(self, request: SegmentRequest, tenant: str, turn: int = 0) -> Step:
+        """As `segment`, but where the request is progressive and a larger member will be asked, the
+        small one's answers come first.
+        """
+        asked = await self._ask(request, tenant, turn)
+        plan = asked.plan
+        if plan is None or not plan.is_open or not request.options.route.progressive:
+            return Step(await self._finish(asked))
+        assert self._escalation is not None, "the plan is its"
+        so_far = await self._respond(asked, self._escalation.so_far(plan))
+        return Step(so_far, partial(self._finish, asked))
+
+    async def _ask(self, request: SegmentRequest, tenant: str, turn: int) -> "_Asked":
+        """Ask the first member, and think about what it says."""
         started = time.monotonic()
         check_request(request, self._limits.prompts)
         options = request.options
@@ -159,16 +203,27 @@ class Router:
         if compared:
             call = replace(call, heads=True)
         reply = await self._engine.segment(call)
+        plan = None
         if escalation is not None:
-            answers = await escalation.improve(call, reply, options.route, started)
-        else:
-            answers = tuple(
-                as_it_stands(reply, index, choice) for index in range(len(request.prompts))
-            )
+            plan = escalation.plan(call, reply, options.route, started)
+        return _Asked(request, choice, call, reply, plan, compared, started)
+
+    async def _finish(self, asked: "_Asked") -> SegmentResponse:
+        """The answers that are given in the end."""
+        if asked.plan is not None:
+            assert self._escalation is not None, "the plan is its"
+            return await self._respond(asked, await self._escalation.carry_out(asked.plan))
+        indices = range(len(asked.request.prompts))
+        answers = tuple(as_it_stands(asked.reply, index, asked.choice) for index in indices)
+        response = await self._respond(asked, answers)
+        if self._shadow is not None:
+            self._shadow.offer(asked.call, asked.reply, asked.compared)
+        return response
+
+    async def _respond(self, asked: "_Asked", answers: Sequence[Answer]) -> SegmentResponse:
+        request, reply = asked.request, asked.reply
         results = await self._encode(request, answers)
-        if shadow is not None:
-            shadow.offer(call, reply, compared)
-        total_ms = (time.monotonic() - started) * 1000
+        total_ms = (time.monotonic() - asked.started) * 1000
         return SegmentResponse(
             image=reply.size,
             session_id=request.session_id,
@@ -281,6 +336,7 @@ class Router:
                     route=route,
                     advice=_advice(prediction, options),
                     error=prediction if isinstance(prediction, ResultError) else None,
+                    provisional=answer.is_provisional,
                 )
             )
         return tuple(results)

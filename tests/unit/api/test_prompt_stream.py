@@ -7,7 +7,8 @@ import pytest
 
 from suresam.api.prompt_stream import as_ready, outcome_of
 from suresam.domain import ImageSize, SegmentResponse, Timings
-from suresam.errors import InvalidPrompt, OutOfMemory, Overloaded
+from suresam.errors import InvalidPrompt, OutOfMemory, Overloaded, Superseded
+from suresam.routing.answer import Step
 
 
 class Works:
@@ -121,6 +122,34 @@ async def test_a_work_that_raises_ends_all():
     assert works.cancelled == [0]
 
 
+async def test_a_work_may_go_on_in_its_place_from_what_it_told():
+    works, rest = Works(3), Works(10)
+
+    def then(result):
+        return {"r0": lambda: rest.work(9)}.get(result)
+
+    results = as_ready(works(), 2, then)
+    works.events[0].set()
+    assert await anext(results) == (0, "r0")
+    second = asyncio.create_task(anext(results))
+    await settle()
+    assert works.read == 2  # what goes on counts as in progress
+    rest.events[9].set()
+    works.events[1].set()
+    assert sorted([await second, await anext(results)]) == [(0, "r9"), (1, "r1")]
+    works.events[2].set()
+    assert [found async for found in results] == [(2, "r2")]
+
+
+async def test_what_goes_on_is_cancelled_with_the_others():
+    works, rest = Works(1), Works(1)
+    async with aclosing(as_ready(works(), 3, lambda result: lambda: rest.work(0))) as results:
+        works.events[0].set()
+        assert await anext(results) == (0, "r0")
+        await settle()
+    assert rest.cancelled == [0]
+
+
 async def told(error):
     async def work():
         raise error
@@ -154,9 +183,33 @@ async def test_an_answer_stays_as_it_is_and_a_bug_passes():
     answer = SegmentResponse(ImageSize(1, 1), "s", (), (), Timings())
 
     async def work():
-        return answer
+        return Step(answer)
 
     outcome = await outcome_of(work(), prompt_id=None, session_id="s", request_id="r")
-    assert (outcome.response, outcome.refusal) == (answer, None)
+    assert (outcome.response, outcome.refusal, outcome.rest) == (answer, None, None)
     with pytest.raises(ZeroDivisionError):
         await told(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("error", [None, Superseded("newer")])
+async def test_a_provisional_answer_is_followed_by_another_or_by_an_error(error):
+    first, last = (SegmentResponse(ImageSize(1, 1), "s", (), (), Timings()) for _ in range(2))
+
+    async def rest():
+        if error is not None:
+            raise error
+        return last
+
+    async def work():
+        return Step(first, rest)
+
+    outcome = await outcome_of(work(), prompt_id="a", session_id="s", request_id="r")
+    assert (outcome.response, outcome.refusal) == (first, None)
+    followed = await outcome.rest()
+    assert (followed.refusal, followed.rest) == (error, None)
+    if error is None:
+        assert followed.response is last
+    else:
+        [result] = followed.response.results
+        assert (result.prompt_id, result.error.code) == ("a", "superseded")
+        assert not result.provisional

@@ -9,6 +9,7 @@ from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.engine import Engine, Image
 from suresam.engine.job import Caller
+from suresam.engine.scheduler import BatchLimits
 from suresam.errors import InvalidImage
 from suresam.prediction import Wanted
 from suresam.segmentation.fake import FakeBackbone
@@ -176,6 +177,99 @@ async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone):
     await front
     assert engine.is_cached("k")
     assert engine._encodes == {}
+
+
+async def preparing(engine, backbone, key="k"):
+    """A preparation that waits for idle time behind an image that the device holds."""
+    backbone.gate.clear()
+    entered = backbone.num_entered
+    front = asyncio.create_task(engine.embed(image("front"), CALLER))
+    await until(lambda: backbone.num_entered > entered)
+    preparation = asyncio.create_task(engine.prepare(image(key), "t"))
+    await until(lambda: engine._worker._scheduler._background)
+    return front, preparation
+
+
+async def test_who_needs_what_is_prepared_joins_it_and_it_waits_no_more_for_idle_time(
+    engine, backbone
+):
+    front, preparation = await preparing(engine, backbone)
+    waiting = engine._worker._scheduler.waiting
+    assert waiting() == {}
+    # To admission it is still to be done: nobody let it in before.
+    assert engine.rows("k", 0) == {("encode", "fake-small"): 1}
+    joined = asyncio.create_task(engine.embed(image("k"), Caller("t", 2e9)))
+    await until(lambda: waiting() == {("encode", "fake-small"): 1})
+    assert engine.rows("k", 0) == {("encode", "fake-small"): 0}
+    assert engine._encodes["k"].job.deadline == 2e9
+    backbone.gate.set()
+    done = await joined
+    assert done.spent_ms == done.launch_ms > 0  # who needs it pays
+    assert await preparation == "made"
+    await front
+    assert backbone.launches == [("encode", 1), ("encode", 1)]
+
+
+async def test_who_stops_preparing_does_not_take_along_those_who_joined(engine, backbone):
+    front, preparation = await preparing(engine, backbone)
+    joined = asyncio.create_task(engine.embed(image("k"), CALLER))
+    await until(lambda: engine._worker._scheduler.waiting())
+    preparation.cancel()
+    await until(preparation.done)
+    backbone.gate.set()
+    assert (await joined).rows == 1
+    await front
+
+
+async def test_nobody_prepares_what_is_there_or_what_somebody_makes(engine, backbone):
+    assert await engine.prepare(image("k"), "t") == "made"
+    assert await engine.prepare(image("k"), "t") == "there"
+    backbone.gate.clear()
+    encoding = asyncio.create_task(engine.embed(image("other"), CALLER))
+    await until(lambda: engine._running("other"))
+    assert await engine.prepare(image("other"), "t") == "there"
+    backbone.gate.set()
+    await encoding
+
+
+async def test_a_preparation_makes_way_for_a_queue_and_can_be_asked_for_again(
+    start_worker, backbone, cache, pool, telemetry
+):
+    worker = start_worker(backbone, limits=BatchLimits(idle_below_ms=0.0))
+    engine = Engine(backbone, cache, worker, pool, telemetry)
+    front, preparation = await preparing(engine, backbone)
+    other = asyncio.create_task(engine.embed(image("other"), CALLER))
+    assert await preparation == "given_up"
+    late = asyncio.create_task(engine.embed(image("k"), CALLER))
+    backbone.gate.set()
+    await asyncio.gather(front, other, late)
+    assert engine.is_cached("k")
+
+
+async def test_who_joins_what_has_just_been_given_up_starts_anew(engine, backbone):
+    front, preparation = await preparing(engine, backbone)
+    joined = asyncio.create_task(engine.embed(image("k"), CALLER))
+    # Before the event loop comes to it, the worker gives it up.
+    scheduler = engine._worker._scheduler
+    scheduler._given_up += scheduler._background
+    scheduler._background.clear()
+    engine._worker._make_way()
+    backbone.gate.set()
+    assert (await joined).rows == 1
+    assert await preparation == "given_up"
+    await front
+    assert engine._encodes == {}
+
+
+async def test_a_preparation_drives_nobody_out(start_worker, backbone, clock, telemetry, pool):
+    one_slot = EmbeddingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
+    worker = start_worker(backbone, cache=one_slot)
+    clock.now += 10_000  # what warming up left there has expired
+    engine = Engine(backbone, one_slot, worker, pool, telemetry)
+    assert await engine.prepare(image("k"), "t") == "made"
+    assert await engine.prepare(image("other"), "t") == "given_up"
+    assert engine.is_cached("k")
+    assert backbone.launches == [("encode", 1)]
 
 
 async def test_a_damaged_image_is_the_error_of_all_who_wait_and_is_tried_again(engine):

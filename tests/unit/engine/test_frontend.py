@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from device import until
 from engines import (
     CALL,
     CREATE,
@@ -193,6 +194,71 @@ async def test_a_session_grows_and_goes(make):
     for gone in (engine.get_session("t", "s"), engine.segment(ON_SESSION), engine.add_image(add)):
         with pytest.raises(SessionNotFound):
             await gone
+
+
+ESCALATED = replace(ON_SESSION, model="fake-large", is_escalation=True)
+
+
+def encodes(backbone):
+    return sum(rows for stage, rows in backbone.launches if stage == "encode")
+
+
+async def test_where_one_image_needed_the_larger_member_the_others_are_prepared_for_it(
+    make, backbones
+):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    await engine.segment(ESCALATED)
+    await until(lambda: encodes(backbones[1]) == 2)
+    second = session.images[1].image_id
+    reply = await engine.segment(replace(ESCALATED, image_id=second))
+    assert isinstance(reply.predictions[0], Prediction)
+    assert reply.embedded == {"fake-small", "fake-large"}
+    # And so is one that comes later.
+    added = await engine.add_image(AddImageCall("t", "fake-small", "s", photo(3), LONG_MS))
+    await until(lambda: encodes(backbones[1]) == 3)
+    await engine.segment(replace(ESCALATED, image_id=added.image_id))
+    assert encodes(backbones[1]) == 3
+
+
+async def test_nothing_is_prepared_for_sessions_that_need_no_larger_member(make, backbones, count):
+    engine = await make()
+    session = await engine.create_session(CREATE)
+    named_large = replace(ON_SESSION, model="fake-large", image_id=session.images[1].image_id)
+    for call in (ON_SESSION, named_large, replace(ESCALATED, session_id=None, image=photo(1))):
+        await engine.segment(call)
+    assert not engine._preparation._wishes
+    assert not engine._preparation._tasks
+    assert encodes(backbones[1]) == 2
+
+
+async def test_what_waits_to_be_prepared_goes_with_its_session(make, backbones, count):
+    engine = await make()
+    await engine.create_session(replace(CREATE, images=tuple(photo(red) for red in range(1, 7))))
+    await engine.segment(ESCALATED)
+    backbones[1].gate.clear()
+    await engine.delete_session("t", "s")
+    backbones[1].gate.set()
+    await until(lambda: not engine._preparation._tasks)
+    counted = {r: count("prepared_total", result=r) for r in ("made", "given_up", "failed")}
+    assert sum(counted.values()) == 5
+    assert counted["made"] == encodes(backbones[1]) - 1
+    assert counted["given_up"] >= 4
+
+
+async def test_what_is_prepared_is_nobodys_backlog(make, backbones):
+    engine = await make()
+    await engine.create_session(CREATE)
+    await engine.segment(replace(ESCALATED, prompts=click(1)))
+    await until(lambda: not engine._preparation._tasks)
+    backbones[1].gate.clear()
+    entered = backbones[1].num_entered
+    await engine.add_image(AddImageCall("t", "fake-small", "s", photo(3), LONG_MS))
+    await until(lambda: backbones[1].num_entered > entered)
+    assert engine._backlog_ms() == 0
+    assert engine._permits._in_flight == 0
+    assert set(engine._affinity._requests.values()) == {0}
+    backbones[1].gate.set()
 
 
 async def test_a_session_belongs_to_its_tenant(make):

@@ -108,6 +108,19 @@ async def test_a_killed_engine_is_replaced_and_sessions_live_on(engine, backbone
     assert after.timings_ms.encode > 0
 
 
+async def test_what_an_engine_took_along_is_prepared_again(start):
+    small, large = CrashingFake("fake-small"), CrashingFake("fake-large")
+    engine = await start(partial(members_of, [small, large]))
+    await engine.create_session(CREATE)
+    await engine.segment(replace(ON_SESSION, model="fake-large", is_escalation=True))
+    os.kill(pid(engine), signal.SIGKILL)
+    await until(lambda: not engine.is_ready())
+    await engine.wait_ready()
+    large.launches.clear()
+    await again(engine, ON_SESSION)
+    await until(lambda: large.launches == [("encode", 1)])
+
+
 async def test_counters_do_not_fall_when_an_engine_is_replaced(engine, telemetry, monkeypatch):
     monkeypatch.setattr("suresam.engine.process.device._METRICS_S", 60.0)
 

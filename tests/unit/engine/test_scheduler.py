@@ -1,6 +1,6 @@
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ class Job:
     tenant: str = "t"
     deadline: float = math.inf
     turn: int = 0
+    is_background: bool = False
 
     @property
     def bucket(self):
@@ -174,6 +175,54 @@ def test_work_is_priced_in_as_few_launches_as_possible():
     assert scheduler.work_ms({("decode", "a"): 1, ("encode", "a"): 1}) == 5 + 5
 
 
+def idle(**keywords):
+    return encode(is_background=True, **keywords)
+
+
+def test_the_background_has_its_turn_alone_when_nobody_waits():
+    late, first, second = decode(deadline=NOW), idle(), idle()
+    scheduler = scheduler_with(first, second, encode(), late)
+    assert scheduler.waiting() == {("encode", "a"): 1, ("decode", "a"): 1}
+    *others, one, other = drain(scheduler)
+    assert [job.is_background for batch in others for job in batch] == [False, False]
+    assert (one, other) == ([first], [second])
+
+
+def test_a_background_job_that_somebody_waits_for_is_one_like_the_others():
+    joined, other, click = idle(), encode(deadline=NOW + 1), decode()
+    scheduler = scheduler_with(joined, other, click, max_encode=1)
+    scheduler.promote(joined, NOW + 0.5)
+    assert (joined.is_background, joined.deadline) == (False, NOW + 0.5)
+    assert scheduler.waiting() == {("encode", "a"): 2, ("decode", "a"): 1}
+    assert drain(scheduler) == [[click], [joined], [other]]
+    scheduler.promote(joined, NOW + 9)  # it is on the device
+    assert drain(scheduler) == []
+    assert joined.deadline == NOW + 0.5
+
+
+def test_the_background_is_given_up_when_too_much_waits():
+    """Two launches of 16 clicks take 40 ms."""
+    waiting = idle()
+    scheduler = scheduler_with(waiting, *[decode() for _ in range(31)], idle_below_ms=39.5)
+    assert scheduler.given_up() == []
+    scheduler.add(decode())
+    assert scheduler.given_up() == [waiting]
+    assert scheduler.given_up() == []
+    late_comer = idle()
+    scheduler.add(late_comer)
+    assert scheduler.given_up() == [late_comer]
+    assert sum(map(len, drain(scheduler))) == 32
+
+
+def test_a_background_job_is_removed_and_taken_like_any():
+    gone, left = idle(), idle()
+    scheduler = scheduler_with(gone, left)
+    assert scheduler.remove(gone)
+    assert not scheduler.remove(gone)
+    assert scheduler.take_all() == [left]
+    assert scheduler.take(NOW) == []
+
+
 JOBS = st.builds(
     Job,
     st.sampled_from(["encode", "decode", "decode"]),
@@ -312,3 +361,60 @@ def test_a_flood_of_clicks_leaves_uploads_their_share_of_the_device(share):
         spent[batch[0].stage] += took_ms
         now += took_ms / 1000
     assert spent["encode"] / spent.total() == pytest.approx(share, abs=0.02)
+
+
+IDLE_STEPS = st.lists(
+    st.one_of(
+        JOBS.map(lambda job: ("add", job)),
+        st.builds(Job, st.just("encode"), is_background=st.just(True)).map(lambda j: ("add", j)),
+        st.just(("take", None)),
+        st.integers(0, 1000).map(lambda which: ("remove", which)),
+        st.integers(0, 1000).map(lambda which: ("promote", which)),
+    ),
+    max_size=70,
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(IDLE_STEPS, LIMITS)
+def test_whoever_waits_is_served_as_if_there_were_no_background(steps, limits):
+    """Launch by launch, beside a scheduler that never hears of it."""
+    limits = replace(limits, idle_below_ms=15.0)
+    scheduler, without = (Scheduler(limits, launch_ms) for _ in range(2))
+    waiting, ended = [], Counter()
+    now = NOW
+    for step, value in [*steps, *[("take", None)] * 80]:
+        if step == "add":
+            scheduler.add(value)
+            waiting.append(value)
+            if not value.is_background:
+                without.add(value)
+        elif step == "take":
+            batch, expected = scheduler.take(now), without.take(now)
+            if expected:
+                assert batch == expected
+            elif background := [job for job in waiting if job.is_background]:
+                assert batch == background[:1]  # nobody starves while the device is idle
+            else:
+                assert batch == []
+            ended.update(batch)
+            waiting = [job for job in waiting if job not in batch]
+            now += launch_ms("", "", len(batch)) / 1000
+        elif waiting and step == "remove":
+            job = waiting.pop(value % len(waiting))
+            assert scheduler.remove(job)
+            without.remove(job)
+            ended[job] += 1
+        elif step == "promote" and (background := [j for j in waiting if j.is_background]):
+            job = background[value % len(background)]
+            scheduler.promote(job, now + 0.1)
+            without.add(job)
+        if given_up := scheduler.given_up():
+            assert scheduler.work_ms(scheduler.waiting()) > limits.idle_below_ms
+            assert given_up == [job for job in waiting if job.is_background]
+            waiting = [job for job in waiting if not job.is_background]
+            ended.update(given_up)
+        assert scheduler.waiting() == without.waiting()
+    assert waiting == []
+    assert set(ended.values()) <= {1}
+    assert len(ended) == sum(step == "add" for step, _ in steps)

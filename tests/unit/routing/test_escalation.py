@@ -16,8 +16,10 @@ from suresam.domain import (
 )
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.errors import DeadlineExceeded, Overloaded, SessionNotFound, Superseded
-from suresam.routing.budget import ShareBudget
+from suresam.routing.budget import BudgetTerms
+from suresam.routing.decision_log import Decided, Spent, Started
 from suresam.routing.escalation import Escalation
+from suresam.routing.judge import Judge
 from suresam.routing.policy import Bounds
 
 SIZE = ImageSize(8, 2)
@@ -71,12 +73,15 @@ def call(*prompts, remaining_ms=10_000.0, **session):
 def improve():
     pools = []
 
-    def of(engine, share=1.0, bounds=None):
+    def of(engine, share=1.0, bounds=None, log=None, unit="requests"):
         pools.append(ThreadPoolExecutor(1))
-        escalation = Escalation(engine, MEMBERS, bounds or Bounds(), ShareBudget(share), pools[-1])
+        terms = BudgetTerms(share, unit)
+        judge = Judge(MEMBERS, bounds or Bounds(), terms, None if log is None else log.append)
+        escalation = Escalation(engine, MEMBERS, judge, pools[-1])
 
         async def run(call, reply, route=AUTO, took_s=0.0):
-            return await escalation.improve(call, reply, route, time.monotonic() - took_s)
+            plan = escalation.plan(call, reply, route, time.monotonic() - took_s)
+            return await escalation.carry_out(plan)
 
         return run
 
@@ -217,13 +222,28 @@ async def test_a_click_that_is_repeated_does_not_change_sides_for_noise(improve)
     assert models == ["huge", "huge", "huge", "tiny", "tiny"]
 
 
-async def test_the_same_log_of_evidence_gives_the_same_decisions(improve):
-    """A receipt is true: the decision follows from what it states."""
-    gains = np.random.default_rng(3).gamma(1, 0.05, 100)
+async def test_every_step_is_told_to_who_watches(improve):
+    log = []
+    run = improve(Engine(huge=prediction(), base=Overloaded("full")), log=log)
+    await run(call(), reply(prediction(huge=0.2)))
+    await run(call(), reply(prediction(base=0.2)))
+    await run(call(), reply(prediction(huge=0.01)))
+    started, first, paid, second, failed, third = log
+    assert started == Started(MEMBERS, Bounds(), BudgetTerms())
+    assert [type(event) for event in (first, second, third)] == [Decided] * 3
+    assert [event.number for event in (first, second, third)] == [0, 1, 2]
+    assert (first.wanted, first.decision.reason) == ("huge", "expected_gain")
+    assert first.evidence.gains == {"huge": 0.2}
+    assert first.route == AUTO
+    assert paid == Spent(0, 90.0)
+    assert failed == Spent(1, 0.0, "overloaded")
+    assert (third.wanted, third.decision.reason) == (None, "gain_below_threshold")
 
-    async def replay():
-        run = improve(Engine(huge=prediction()), share=0.3)
-        answers = [(await run(call(), reply(prediction(huge=float(g)))))[0] for g in gains]
-        return [(a.route.model, a.route.reason) for a in answers]
 
-    assert await replay() == await replay()
+async def test_what_larger_members_really_take_is_what_a_budget_of_time_counts(improve):
+    """The table says 90 ms, they take 90 ms beside 10 of the small one: 9 in 100 may go."""
+    run = improve(Engine(huge=prediction()), share=0.45, unit="device_time")
+    answers = [(await run(call(), reply(prediction(huge=0.2))))[0] for _ in range(550)]
+    large_ms = sum(answer.route.cost["spent"] - 10.0 for answer in answers)
+    assert large_ms / (large_ms + 5500) == pytest.approx(0.45, abs=0.02)
+    assert {answer.route.reason for answer in answers} == {"expected_gain", "budget"}

@@ -43,7 +43,7 @@ def full_request():
         ),
         options=SegmentOptions(
             multimask=False,
-            route=RouteRequest(mode="demo-large", min_gain=0.5, max_cost=120.0),
+            route=RouteRequest(mode="demo-large", min_gain=0.5, max_cost=120.0, progressive=True),
             uncertainty=UncertaintyRequest(methods=("entropy",), maps=True),
             output=OutputRequest(masks="polygon", low_res_logits=True, min_region_area=7),
         ),
@@ -83,7 +83,7 @@ def full_response():
         session_id="s-1",
         results=(
             Result("a", masks, 0, route, Advice("add_point", "edge", Point(1.0, 2.0), 0)),
-            Result("b", masks[1:2], 0, route, Advice("accept", "sure")),
+            Result("b", masks[1:2], 0, route, Advice("accept", "sure"), provisional=True),
             Result(
                 None,
                 (),

@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from suresam.access.caller import Caller
 from suresam.api.prompt_stream import Outcome, Work, as_ready, outcome_of
-from suresam.domain import InteractHeader, PromptAnswer, SegmentResponse
+from suresam.domain import InteractHeader, PromptAnswer
 from suresam.errors import InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
 from suresam.wire.grpc import (
@@ -18,6 +19,7 @@ from suresam.wire.grpc import (
 )
 
 if TYPE_CHECKING:
+    from suresam.routing.answer import Step
     from suresam.routing.router import Router
 
 
@@ -48,14 +50,15 @@ class Interaction:
     async def answers(
         self, stream: AsyncIterator[pb.InteractRequest], max_running: int
     ) -> AsyncGenerator[pb.InteractResponse, None]:
-        """The answer to every prompt of a stream, with at most `max_running` in progress.
+        """The answers to every prompt of a stream, with at most `max_running` in progress.
 
         Raises:
             InvalidRequest: no header first, an empty message, or options that cannot be read.
             SessionNotFound: a header names no living session.
             Unauthenticated: the caller's key was taken away meanwhile.
         """
-        async with aclosing(as_ready(self._works(stream), max_running)) as outcomes:
+        works = self._works(stream)
+        async with aclosing(as_ready(works, max_running, attrgetter("rest"))) as outcomes:
             async for index, outcome in outcomes:
                 yield interact_response_to_proto(PromptAnswer(index, outcome.response))
 
@@ -86,7 +89,7 @@ class Interaction:
             request_id=self._request_id,
         )
 
-    async def _segment(self, header: InteractHeader, message: pb.Prompt) -> SegmentResponse:
+    async def _segment(self, header: InteractHeader, message: pb.Prompt) -> "Step":
         if self._has_begun:
             self._caller.account.prompt()
         self._has_begun = True
@@ -100,6 +103,6 @@ class Interaction:
         turn = self._num_running  # behind the stream's own, not before other people's
         self._num_running += 1
         try:
-            return await self._router.segment(timed, self._caller.tenant, turn)
+            return await self._router.segment_in_steps(timed, self._caller.tenant, turn)
         finally:
             self._num_running -= 1

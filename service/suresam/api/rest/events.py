@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -76,17 +77,19 @@ class EventResponse(Response):
 
     async def _events(self) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()
-        num_told = 0
+        num_told, has_told = 0, False
         limit = self._service.max_running_prompts
-        async with aclosing(as_ready(self._works(), limit)) as outcomes:
+        follows = attrgetter("rest")
+        async with aclosing(as_ready(self._works(), limit, follows)) as outcomes:
             async for index, outcome in outcomes:
                 refusal = outcome.refusal
-                if refusal is not None and num_told == 0 and not _is_its_own(refusal, index):
+                if refusal is not None and not has_told and not _is_its_own(refusal, index):
                     raise refusal
                 answer = PromptAnswer(index, outcome.response)
                 # Logits and polygons make megabytes of JSON.
                 yield await loop.run_in_executor(self._service.pool, result_event, answer)
-                num_told += 1
+                has_told = True
+                num_told += outcome.rest is None
         yield done_event(num_told)
 
     async def _works(self) -> AsyncGenerator[Work[Outcome], None]:
@@ -99,7 +102,7 @@ class EventResponse(Response):
         remaining_ms = (self._deadline_at - time.monotonic()) * 1000
         alone = replace(self._call, prompts=(prompt,), deadline_ms=remaining_ms)
         return await outcome_of(
-            self._service.router.segment(alone, self._request.state.caller.tenant, turn),
+            self._service.router.segment_in_steps(alone, self._request.state.caller.tenant, turn),
             prompt_id=prompt.prompt_id,
             session_id=self._call.session_id,
             request_id=self._request.state.request_id,

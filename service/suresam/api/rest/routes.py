@@ -45,7 +45,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _JSON_OR_EVENTS = (
     "JSON; with Accept: text/event-stream the result of each prompt as soon as it is ready, out of "
     "order: `event: result`, `id:` the prompt's index, `data:` a SegmentResponse with that result "
-    'alone; at the end `event: done`, `data: {"results": <count>}`. What is wrong with the request '
+    "alone; with `route.progressive` perhaps a provisional one before it; at the end "
+    '`event: done`, `data: {"results": <count>}`. What is wrong with the request '
     "is told by an ordinary error; a prompt that fails later has `error` in its result."
 )
 _EVENTS: dict[str, Any] = {

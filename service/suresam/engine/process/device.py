@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from suresam.domain import ModelInfo
 from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
 from suresam.engine.client import SegmentCall, SegmentReply
-from suresam.engine.device import DeviceImage, FileWanted
+from suresam.engine.device import DeviceImage, FileWanted, Prepared
 from suresam.engine.limits import EngineLimits
 from suresam.engine.process import host
 from suresam.engine.process.child import Child
@@ -128,6 +128,14 @@ class ProcessDevice:
         """See to it that images are embedded."""
         spent_ms = await self._ask("embed", tenant, model, tuple(images), remaining_ms)
         return cast(float, spent_ms)
+
+    async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
+        """Embed an image in idle time, if that drives no other embedding out."""
+        try:
+            found = await self._ask("prepare", tenant, model, replace(image, data=None))
+        except FileWanted:
+            found = await self._ask("prepare", tenant, model, image)
+        return cast(Prepared, found)
 
     async def learn(self, quarantine: Quarantine) -> None:
         """Suspect whom another device's worker died of."""

@@ -140,6 +140,7 @@ class Shadow:
                 entropy=False,
                 heads=True,
                 turn=0,
+                is_free=True,
             )
             expected_ms = _UNKNOWN_COST_MS if cost_ms is None else cost_ms
             until = self._clock() + _PATIENCE_S

@@ -88,7 +88,10 @@ def options_to_proto(options: SegmentOptions) -> pb.SegmentOptions:
         return pb.SegmentOptions(
             multimask=options.multimask,
             route=pb.RouteRequest(
-                mode=route.mode, min_gain=route.min_gain, max_cost=route.max_cost
+                mode=route.mode,
+                min_gain=route.min_gain,
+                max_cost=route.max_cost,
+                progressive=route.progressive,
             ),
             uncertainty=pb.UncertaintyRequest(methods=uncertainty.methods, maps=uncertainty.maps),
             output=pb.OutputRequest(
@@ -118,6 +121,7 @@ def options_from_proto(message: pb.SegmentOptions) -> SegmentOptions:
             mode=route.mode if route.HasField("mode") else default.route.mode,
             min_gain=route.min_gain if route.HasField("min_gain") else default.route.min_gain,
             max_cost=route.max_cost if route.HasField("max_cost") else None,
+            progressive=route.progressive,
         ),
         uncertainty=UncertaintyRequest(
             methods=tuple(uncertainty.methods) or default.uncertainty.methods,

@@ -82,6 +82,7 @@ def _result_to_proto(result: Result) -> pb.Result:
         advice=None if result.advice is None else _advice_to_proto(result.advice),
         route=None if result.route is None else _route_to_proto(result.route),
         error=None if result.error is None else _error_to_proto(result.error),
+        provisional=result.provisional,
     )
 
 
@@ -93,6 +94,7 @@ def _result_from_proto(message: pb.Result) -> Result:
         advice=_advice_from_proto(message.advice) if message.HasField("advice") else None,
         route=_route_from_proto(message.route) if message.HasField("route") else None,
         error=_error_from_proto(message.error) if message.HasField("error") else None,
+        provisional=message.provisional,
     )
 
 

@@ -101,15 +101,30 @@ class RouteRequestBody(RequestModel):
     max_cost: float | None = Field(
         default=None, description="Device milliseconds; null for no bound."
     )
+    progressive: bool = Field(
+        default=False,
+        description="Only with Accept: text/event-stream, and mode auto: the small member's answer "
+        "at once, and then the larger one's if one is asked.",
+    )
 
     @classmethod
     def from_domain(cls, route: RouteRequest) -> "RouteRequestBody":
         """Write the choice of a member."""
-        return cls(mode=route.mode, min_gain=route.min_gain, max_cost=route.max_cost)
+        return cls(
+            mode=route.mode,
+            min_gain=route.min_gain,
+            max_cost=route.max_cost,
+            progressive=route.progressive,
+        )
 
     def to_domain(self) -> RouteRequest:
         """The choice of a member."""
-        return RouteRequest(mode=self.mode, min_gain=self.min_gain, max_cost=self.max_cost)
+        return RouteRequest(
+            mode=self.mode,
+            min_gain=self.min_gain,
+            max_cost=self.max_cost,
+            progressive=self.progressive,
+        )
 
 
 class UncertaintyRequestBody(RequestModel):

@@ -119,6 +119,10 @@ class ResultBody(AnswerModel):
     advice: AdviceBody | None
     route: RouteBody | None = Field(description="Null only where no member answered.")
     error: ResultErrorBody | None
+    provisional: bool = Field(
+        default=False,
+        description="Whether a larger member is being asked, whose answer to this prompt follows.",
+    )
 
     @classmethod
     def from_domain(cls, result: Result) -> "ResultBody":
@@ -130,6 +134,7 @@ class ResultBody(AnswerModel):
             advice=None if result.advice is None else AdviceBody.from_domain(result.advice),
             route=None if result.route is None else RouteBody.from_domain(result.route),
             error=None if result.error is None else ResultErrorBody.from_domain(result.error),
+            provisional=result.provisional,
         )
 
     def to_domain(self) -> Result:
@@ -145,6 +150,7 @@ class ResultBody(AnswerModel):
             advice=None if self.advice is None else self.advice.to_domain(),
             route=None if self.route is None else self.route.to_domain(),
             error=None if self.error is None else self.error.to_domain(),
+            provisional=self.provisional,
         )
 
 

@@ -54,7 +54,8 @@ def test_an_answer_has_the_contract_s_fields(full_response):
     assert set(body) == {"image", "session_id", "results", "warnings", "timings_ms"}
     assert body["image"] == {"width": 4, "height": 3}
     result = body["results"][0]
-    assert set(result) == {"prompt_id", "masks", "best", "advice", "route", "error"}
+    fields = {"prompt_id", "masks", "best", "advice", "route", "error", "provisional"}
+    assert set(result) == fields
     mask = result["masks"][0]
     assert mask["rle"] == {"size": [3, 4], "counts": "06o0"}
     assert (mask["png"], mask["polygons"]) == (None, None)
