@@ -42,6 +42,7 @@ class Composition:
 def compose(settings: Settings, models: Models) -> Composition:
     """Put a service together. The engine is not started yet."""
     telemetry = Telemetry()
+    telemetry.watch_process()
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(

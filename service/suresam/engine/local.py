@@ -19,6 +19,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
 from suresam.engine.device import DeviceImage
+from suresam.engine.device_memory import report_memory
 from suresam.engine.engine import Answered, Engine, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
@@ -84,6 +85,7 @@ class LocalDevice:
         self._members = {member.backbone.name: member for member in members}
         self._limits = limits
         self._pool = pool
+        self._telemetry = telemetry
         self._leave = leave
         self._costs = CostTable()
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
@@ -106,6 +108,7 @@ class LocalDevice:
         self._backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
         self._admission = Admission(self._backlog, telemetry)
         self._clicks = LatestClicks()
+        report_memory(telemetry, members[0].backbone.device)
         self._lost = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -163,7 +166,7 @@ class LocalDevice:
         caller = _caller(call.tenant, call.remaining_ms)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
-        pixels = PixelLoader(image.data, self._limits.images, self._pool)
+        pixels = self._pixels(image)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
@@ -210,8 +213,7 @@ class LocalDevice:
             rows.update(its)
 
         async def embed(image: DeviceImage, turn: int) -> None:
-            pixels = PixelLoader(image.data, self._limits.images, self._pool)
-            await engine.embed(Image(image.key, pixels), caller, turn)
+            await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
             work.done(rows_of.pop(image.key, {}))
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
@@ -265,6 +267,9 @@ class LocalDevice:
                 return await click.unless_superseded(question.ask(prompt, turn, click.watch))
             except Superseded as error:
                 return error
+
+    def _pixels(self, image: DeviceImage) -> PixelLoader:
+        return PixelLoader(image.data, self._limits.images, self._pool, self._telemetry)
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:
