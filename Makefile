@@ -20,7 +20,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules smoke wheel clean
+.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules prometheus smoke wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,13 @@ rules: ## copy the rules of Prometheus into k8s/
 	@{ sed -n '/^# /,/^spec:/p' k8s/components/monitoring/prometheusrule.yaml; \
 	  sed -n '/^groups:/,$$p' docker/prometheus/rules.yml | sed 's/^\(.\)/  \1/'; } > dist.rules
 	@mv dist.rules k8s/components/monitoring/prometheusrule.yaml
+
+WATCH = .tools/prometheus
+prometheus: ## watch the service on this machine with rules, on 127.0.0.1:9090 (PROMETHEUS_PORT, HTTP_PORT)
+	@mkdir -p $(WATCH) && cp docker/prometheus/rules.yml $(WATCH)
+	@sed 's/suresam:8080/127.0.0.1:$(or $(HTTP_PORT),8080)/' docker/prometheus/prometheus.yml > $(WATCH)/prometheus.yml
+	@PATH="$$PATH:$(CURDIR)/.tools/usr/bin" && exec prometheus --config.file=$(WATCH)/prometheus.yml \
+	  --storage.tsdb.path=$(WATCH)/data --web.listen-address=127.0.0.1:$(or $(PROMETHEUS_PORT),9090)
 
 smoke: ## post a photo to a service that runs and say what came back (URL=http://127.0.0.1:8080)
 	@docker/smoke.sh

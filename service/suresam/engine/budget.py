@@ -62,11 +62,11 @@ def free_host_bytes(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int:
 
     Where neither is told (no Linux), as much as leaves the largest default.
     """
-    free = [_MOST_OF_HOST / _SHARE_OF_HOST]
+    free = []
     if meminfo.is_file():
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         free.append(int(lines["MemAvailable"].split()[0]) * 1024)
     limit, used = cgroup / "memory.max", cgroup / "memory.current"
     if limit.is_file() and (text := limit.read_text().strip()) != "max":
         free.append(int(text) - int(used.read_text()) + _reclaimable_bytes(cgroup))
-    return max(0, int(min(free)))
+    return max(0, min(free, default=int(_MOST_OF_HOST / _SHARE_OF_HOST)))

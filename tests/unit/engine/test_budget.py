@@ -26,6 +26,7 @@ def machine(tmp_path):
 
 def test_a_machine_lends_what_it_has(machine):
     assert machine(3 * GIB) == 3 * GIB
+    assert machine(64 * GIB) == 64 * GIB
 
 
 def test_a_container_lends_what_its_limit_leaves(machine):
