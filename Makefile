@@ -109,7 +109,7 @@ $(VENV)/.serve: pyproject.toml constraints.txt
 	$(call install,.)
 
 $(VENV)/.tools: pyproject.toml constraints.txt
-	$(call install,'.[dev,deploy]')
+	$(call install,'.[deploy]')
 	@touch $(VENV)/.serve $(VENV)/.dev
 
 $(VENV)/.dev: pyproject.toml constraints.txt

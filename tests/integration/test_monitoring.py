@@ -57,6 +57,7 @@ class Visitors:
         await until(lambda: value(self.running, "cancelled_total", stage="decode") > left)
         self.fake.gate.set()
         await held
+        await until(lambda: value(self.running, "requests_in_flight") == 0)
 
 
 async def answered(prometheus: Prometheus, query: Query) -> bool:
