@@ -4,6 +4,9 @@
 #   make image VARIANT=cuda          for NVIDIA GPUs: suresam:cuda
 #   docker run --rm --read-only --tmpfs /tmp --stop-timeout 40 -p 127.0.0.1:8080:8080 suresam:cpu
 #
+# `docker buildx build --sbom=true --provenance=true` attests what is in it; what pip and apt left there
+# tells every name and version.
+#
 # The tags move with security fixes. Where a build must be repeatable, `make pin-images` writes the
 # digests behind them, as far as a registry can be reached.
 

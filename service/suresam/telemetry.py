@@ -20,8 +20,11 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.06, 0.1, 0.2, 0.35, 0.6, 1, 2, 5,
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 _SCORES = tuple(step / 20 for step in range(1, 21))
 
-_OF_DEVICES = ("suresam_queue_age_seconds", "suresam_device_memory_bytes")
-"""What is true of a device however many processes use it."""
+_LARGEST_COUNTS = (
+    "suresam_queue_age_seconds",
+    "suresam_device_memory_bytes",
+    "suresam_engine_process_start_time_seconds",
+)
 
 
 class Telemetry:
@@ -126,7 +129,8 @@ class Telemetry:
 def add_up(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
     """One metric for all of a name: equal labels are added up.
 
-    Of times of creation and start it is the earliest, and of what is true of a device the largest.
+    Of `_created` it is the earliest, and the largest of what is true of a device and of the times
+    at which processes were started, so that each new one shows.
     """
     sums: dict[str, tuple[Metric, dict[tuple[str, _Labels], float]]] = {}
     for metric in metrics:
@@ -136,9 +140,9 @@ def add_up(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
             key = sample.name, tuple(sample.labels.items())
             if key not in values:
                 values[key] = sample.value
-            elif sample.name.endswith(("_created", "_start_time_seconds")):
+            elif sample.name.endswith("_created"):
                 values[key] = min(values[key], sample.value)
-            elif sample.name in _OF_DEVICES:
+            elif sample.name in _LARGEST_COUNTS:
                 values[key] = max(values[key], sample.value)
             else:
                 values[key] += sample.value
