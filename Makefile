@@ -34,7 +34,8 @@ tools: $(VENV)/.tools ## install the programs that tests of the deployment run, 
 	@.ci/prometheus
 
 test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs (T=path to narrow it)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m 'not slow' $(T)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder -m 'not slow' $(T)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format service tests

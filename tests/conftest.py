@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from suresam.app.compose import compose
@@ -23,6 +24,12 @@ Serving = Callable[..., AbstractAsyncContextManager[RunningService]]
 AnyClient = AsyncClient | AsyncGrpcClient
 
 ONCE = RetryPolicy(max_attempts=1)
+
+# The same examples every time, however slow the machine: a run tells of the change before it.
+settings.register_profile(
+    "suresam", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suresam")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

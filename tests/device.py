@@ -12,6 +12,9 @@ from suresam.segmentation.fake import FakeBackbone
 
 CLICK = Prompt(points=(Point(30, 20),))
 
+_PATIENCE_S = 60.0
+"""For what must come to hold: long, since only a test that fails waits for so long."""
+
 
 class Turnstile:
     """A gate for `FakeBackbone` that can also let single launches through."""
@@ -49,12 +52,20 @@ def value(running: RunningService, name: str, **labels: str) -> float:
     return found or 0.0
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Let the event loop turn until something holds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it never came to hold"
         await asyncio.sleep(0.001)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Let other threads and processes go on until something holds."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.001)
 
 
 async def waiting(

@@ -246,7 +246,7 @@ async def test_the_deadline_is_that_of_the_whole_request(client, fake):
     fake.gate.clear()
     fake.launches.clear()
     fake.gate.let(1)
-    answers = client.segment_session_stream("mine", PLACES, deadline_ms=1000)
+    answers = client.segment_session_stream("mine", PLACES, deadline_ms=2000)
     told = [answer.result.error and answer.result.error.code async for answer in answers]
     assert told == [None, *["deadline_exceeded"] * 3]
     with pytest.raises(DeadlineExceeded):

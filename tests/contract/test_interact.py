@@ -1,6 +1,7 @@
 """gRPC's stream of prompts: answered alone, as they are ready, so many at a time."""
 
 import asyncio
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -397,6 +398,10 @@ async def test_prompts_that_fail_to_come_end_the_stream_after_what_was_sent(clie
 
 
 async def test_the_synchronous_client_streams_alike(running, client):
+    def one_and_then_wait(ended):
+        yield CLICK
+        ended.wait()
+
     def converse():
         told = []
         with GrpcClient(f"127.0.0.1:{running.grpc_port}") as client:
@@ -407,9 +412,11 @@ async def test_the_synchronous_client_streams_alike(running, client):
                 next(client.interact("gone", [CLICK]))
             with pytest.raises(InvalidPrompt):
                 list(client.interact("mine", [Prompt(points=(("a", 1),))]))
-            left = client.interact("mine", iter([CLICK] * 100))
+            ended = threading.Event()
+            left = client.interact("mine", one_and_then_wait(ended))
             next(left)
             left.close()
+            ended.set()
         return sorted(told)
 
     assert await asyncio.to_thread(converse) == [(0, 1, None), (1, 0, "invalid_prompt")]

@@ -1,23 +1,16 @@
 """`suresam bench device` as a process."""
 
 import json
-import subprocess
 
 import pytest
-from integration.conftest import COMMAND, ROOT
-
-
-def bench(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, "bench", "device", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
+from integration.conftest import run_suresam
 
 
 def test_every_launch_is_told_beside_its_floor(tmp_path):
     out = tmp_path / "device.json"
-    told = bench(
-        "--models", "demo-small", "--untrained", "--device", "cpu", "--repeats", "1",
+    told = run_suresam(
+        "bench", "device", "--models", "demo-small", "--untrained", "--device", "cpu",
+        "--repeats", "1",
         "--images", "1,2", "--prompts", "3", "--peak-tflops", "0.5", "--out", str(out),
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
@@ -33,19 +26,3 @@ def test_every_launch_is_told_beside_its_floor(tmp_path):
         assert launch["share_of_peak"] == pytest.approx(launch["floor_ms"] / launch["launch_ms"])
         assert launch["rows_per_s"] == pytest.approx(1000 * launch["rows"] / launch["launch_ms"])
     assert launches[0]["row_gflop"] == launches[1]["row_gflop"] > launches[2]["row_gflop"] > 0
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--repeats", "0"), "--repeats=0"),
-        (("--images", "1,none"), "--images='1,none'"),
-        (("--dtype", "float16"), "--dtype='float16'"),
-        (("--peak-tflops", "-1"), "--peak-tflops=-1"),
-    ],
-)
-def test_wrong_use_is_told_on_one_line(words, message):
-    told = bench(*words)
-    assert told.returncode == 2
-    assert message in told.stderr
-    assert told.stderr.count("\n") == 1

@@ -1,10 +1,9 @@
 """`suresam bench serve` as a process: structure and counts of every mode, never speed."""
 
 import json
-import subprocess
 from pathlib import Path
 
-from integration.conftest import COMMAND, ROOT
+from integration.conftest import run_suresam
 from PIL import Image
 
 from suresam.benchmarks.server_process import ServerProcess
@@ -12,15 +11,8 @@ from suresam.benchmarks.server_process import ServerProcess
 QUICK = ("--sizes", "96x64,64x80", "--think", "0.2", "--clicks", "3", "--max-lag-ms", "60000")
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, "bench", "serve", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
-
-
 def report_of(folder: Path, *arguments: str) -> dict:
-    told = bench(*QUICK, "--out", str(folder), *arguments)
+    told = run_suresam("bench", "serve", *QUICK, "--out", str(folder), *arguments)
     assert told.returncode == 0, told.stderr
     with Image.open(folder / "load.png") as plot:
         assert plot.width > 500

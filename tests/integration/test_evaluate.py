@@ -2,13 +2,13 @@
 
 import csv
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from integration.conftest import COMMAND, ROOT
+from integration.conftest import ROOT, run_suresam
 from PIL import Image
 
+from suresam.cli import main
 from suresam.evaluation.measuring import BASELINES
 from suresam.evaluation.questions import QUESTIONS
 from suresam.segmentation.weights import file_sha256
@@ -16,21 +16,14 @@ from suresam.segmentation.weights import file_sha256
 SCENES = 3
 
 
-def evaluate(*arguments: str) -> subprocess.CompletedProcess:
-    told = subprocess.run(
-        [*COMMAND, "evaluate", "segmenter", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    return told
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("evaluation") / "report"
-    told = evaluate(
-        f"scenes:{SCENES}", "--out", str(out), "--grabcut", "3", "--device", "cpu", "--threads", "2"
-    )
+    told = run_suresam(
+        "evaluate", "segmenter", f"scenes:{SCENES}", "--out", str(out), "--grabcut", "3",
+        "--device", "cpu", "--threads", "2",
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
     return out, told.stdout
 
 
@@ -119,10 +112,12 @@ def test_weights_of_a_training_are_measured_as_the_registered_ones_are_by_any_pr
     config = tmp_path / "mine.json"
     config.write_text(json.dumps(_recipe(manifest["architecture"])))
     again = tmp_path / "again"
-    evaluate(
-        f"scenes:{SCENES}", "--weights", str(weights), "--config", str(config), "--device", "cpu",
-        "--no-baselines", "--out", str(again), "--threads", "1",
-    )  # fmt: skip
+    command = [
+        "evaluate", "segmenter", f"scenes:{SCENES}", "--weights", str(weights),
+        "--config", str(config), "--device", "cpu", "--no-baselines", "--out", str(again),
+        "--threads", "1",
+    ]  # fmt: skip
+    assert main(command) == 0
     before, after = rows(out / "targets.csv"), rows(again / "targets.csv")
     for one, other in zip(before, after, strict=True):
         for question in QUESTIONS:

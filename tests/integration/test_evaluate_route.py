@@ -2,10 +2,9 @@
 
 import csv
 import json
-import subprocess
 
 import pytest
-from integration.conftest import COMMAND, ROOT
+from integration.conftest import run_suresam
 from PIL import Image
 
 SCENES = 4
@@ -13,10 +12,7 @@ SCENES = 4
 
 def test_figures_curves_and_a_plot(tmp_path):
     out = tmp_path / "report"
-    words = ["evaluate", "route", f"scenes:{SCENES}", "--out", str(out), "--threads", "2"]
-    told = subprocess.run(
-        [*COMMAND, *words], cwd=ROOT, capture_output=True, text=True, timeout=110
-    )  # fmt: skip
+    told = run_suresam("evaluate", "route", f"scenes:{SCENES}", "--out", str(out), "--threads", "1")
     assert told.returncode == 0, told.stderr
     assert {path.name for path in out.iterdir()} == {
         "route.txt", "route.csv", "route.png", "curves.csv", "report.json", "observations",

@@ -2,16 +2,16 @@
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from heads import random_heads
-from integration.conftest import ROOT
+from integration.conftest import ROOT, ended_by
 
 from suresam import Segmenter
-from suresam.benchmarks.server_process import ServerProcess
 from suresam.segmentation.manifests import load_family, write_manifest
 from suresam.segmentation.weights import file_sha256, require_weights
 from suresam.uncertainty.heads import save_heads
@@ -34,8 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_service_and_the_segmenter_say_the_same(folder):
-    with ServerProcess(["--models-dir", str(folder)]) as server:
+def test_the_service_and_the_segmenter_say_the_same_and_ctrl_c_ends_it_with_exit_0(folder):
+    with ended_by(signal.SIGINT, "--models-dir", str(folder)) as server:
         members = httpx.get(f"{server.url}/v1/models", timeout=30).json()["members"]
         answer = httpx.post(
             f"{server.url}/v1/segment",

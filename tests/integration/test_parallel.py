@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from functools import cache
 
 import httpx
 import numpy as np
@@ -15,6 +16,7 @@ from suresam.client import AsyncClient
 from suresam.domain import Box, Point, Prompt, RouteRequest, SegmentResponse
 from suresam.masks.rle import decode_rle
 from suresam.segmentation.prompts import prompt_row
+from suresam.segmenter import EmbeddedImage
 
 NUM_REQUESTS = 200
 NUM_IMAGES = 20
@@ -71,10 +73,9 @@ def largest_batch(url: str, stage: str) -> float:
 
 
 def full_size_logits(
-    segmenter: Segmenter, file: bytes, index: int, tokens: list[int]
+    segmenter: Segmenter, embedded: EmbeddedImage, index: int, tokens: list[int]
 ) -> np.ndarray:
     """(M, H, W) float32 logits of a request, computed alone."""
-    embedded = segmenter.embed(file)
     backbone = segmenter._backbone
     row = prompt_row(prompt_of(index), embedded.size, embedded.embedding, backbone)
     low = backbone.decode([row]).low_res_logits[:, tokens]
@@ -82,10 +83,10 @@ def full_size_logits(
     return interpolate(low, size, mode="bilinear", align_corners=False)[0].numpy()
 
 
-@pytest.mark.timeout(240)
 async def test_parallel_requests_get_the_answers_of_the_same_requests_alone(server):
     files = pictures()
     segmenters = {name: Segmenter("demo", name) for name in ("demo-small", "demo-large")}
+    embed = cache(lambda model, place: segmenters[model].embed(files[place]))
     async with AsyncClient(server.url) as client:
         together = await asyncio.gather(*(ask(client, files, i) for i in range(NUM_REQUESTS)))
         assert largest_batch(server.url, "decode") > 1
@@ -95,8 +96,9 @@ async def test_parallel_requests_get_the_answers_of_the_same_requests_alone(serv
             alone = (await ask(client, files, index)).results[0]
             tokens = [mask.token for mask in alone.masks]
             assert [mask.token for mask in shared.masks] == tokens
-            segmenter = segmenters[alone.route.model]
-            logits = full_size_logits(segmenter, files[index % NUM_IMAGES], index, tokens)
+            model = alone.route.model
+            embedded = embed(model, index % NUM_IMAGES)
+            logits = full_size_logits(segmenters[model], embedded, index, tokens)
             for mask, lone, values in zip(shared.masks, alone.masks, logits, strict=True):
                 assert mask.predicted_iou == pytest.approx(lone.predicted_iou, abs=1e-5)
                 entropy = lone.uncertainty.entropy

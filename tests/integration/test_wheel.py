@@ -6,12 +6,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from integration.conftest import ROOT
+from integration.conftest import PATIENCE_S, ROOT
 
 SCRIPT = """
 import sys
 from pathlib import Path
-import suresam
+import run_suresam
 from suresam import Segmenter
 from suresam.segmentation.manifests import load_family
 
@@ -34,7 +34,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         check=True,
         capture_output=True,
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -59,7 +59,7 @@ def test_the_unpacked_wheel_segments(unpacked: Path, tmp_path: Path):
         env={"PYTHONPATH": str(unpacked), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout.strip() == "['demo-small', 'demo-large'] (3, 400, 600)"

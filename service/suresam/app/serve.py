@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from suresam.app.devices import Models, choose_models
 from suresam.app.logs import log_to_stderr
 from suresam.app.running import RunningService
 from suresam.errors import NotReady
-from suresam.settings import Settings, read_settings
+from suresam.settings import Settings
 from suresam.version import __version__
 
 try:
@@ -29,17 +29,13 @@ _EXAMPLE_IMAGE = Path("docs/coffee.jpg")
 _EXAMPLE_REQUEST = '{"prompts":[{"points":[[280,160]],"labels":[1]}]}'
 
 
-def serve(overrides: Mapping[str, Any]) -> None:
+def serve(settings: Settings) -> None:
     """Serve REST and gRPC until SIGTERM or SIGINT.
 
-    Args:
-        overrides: settings by name, over the environment.
-
     Raises:
-        ConfigurationError: wrong settings, missing weights, a port in use.
+        ConfigurationError: missing weights, a port in use.
         NotReady: warming up failed, or the device was lost.
     """
-    settings = read_settings(overrides)
     log_to_stderr(settings)
     serve_models(settings, choose_models(settings))
 

@@ -4,7 +4,7 @@ import argparse
 import signal
 from types import FrameType
 
-from suresam.settings import Settings
+from suresam.settings import Settings, read_settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal."""
     # Until the service handles it: process 1 of a container would ignore it while models load.
     signal.signal(signal.SIGTERM, _leave)
-    from suresam.app import serve  # brings torch along
+    settings = read_settings({name: v for name, v in vars(options).items() if name != "run"})
+    from suresam.app import serve  # brings torch along, which takes seconds
 
-    serve({name: value for name, value in vars(options).items() if name != "run"})
+    serve(settings)
     return 0
 
 

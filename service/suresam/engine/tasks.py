@@ -1,7 +1,8 @@
 """Waiting: for all of several, and for nobody longer than his deadline."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+import sys
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from suresam.errors import DeadlineExceeded
@@ -22,15 +23,36 @@ async def wait_all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
             task.cancel()
 
 
-async def within(remaining_ms: float, work: Awaitable[T]) -> T:
+async def within(remaining_ms: float, work: Coroutine[Any, Any, T]) -> T:
     """Wait for work until the caller's deadline; what is still queued then is dropped.
+
+    The work runs in the caller's own task, since one more for each request is not free.
 
     Raises:
         DeadlineExceeded
     """
+    task = asyncio.current_task()
+    assert task is not None, "work is waited for in a task"
+    is_late = False
+
+    def stop() -> None:
+        nonlocal is_late
+        is_late = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(remaining_ms / 1000, stop)
     try:
-        return await asyncio.wait_for(work, remaining_ms / 1000)
-    except (asyncio.TimeoutError, TimeoutError):
+        return await work
+    except asyncio.CancelledError:
+        if not is_late or _is_cancelled_by_others(task):
+            raise
         raise DeadlineExceeded(
             f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
         ) from None
+    finally:
+        timer.cancel()
+
+
+def _is_cancelled_by_others(task: "asyncio.Task[Any]") -> bool:
+    """Whether somebody besides us wanted it cancelled; before Python 3.11 nobody can know."""
+    return sys.version_info >= (3, 11) and task.uncancel() > 0

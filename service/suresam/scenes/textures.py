@@ -1,5 +1,6 @@
 """Surface patterns for procedural scenes: grey textures, and materials that colour them."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -248,15 +249,14 @@ def _leaves(rng: np.random.Generator) -> NDArray[np.float64]:
     smallest = rng.uniform(1.5, 5.0)
     press, turn = rng.uniform(0.3, 1.0), rng.uniform(0, 180)
     for _ in range(2500):
-        radius = min(smallest / np.sqrt(1 - rng.random()), 40.0)
-        x, y = rng.integers(0, TEXTURE_SIZE, 2)
+        radius = min(smallest / math.sqrt(1 - rng.random()), 40.0)
+        # Two numbers rather than an array of two, here and below: as many draws, twice as fast.
+        x, y = int(rng.integers(TEXTURE_SIZE)), int(rng.integers(TEXTURE_SIZE))
         axes = (max(int(radius), 1), max(int(radius * press), 1))
         angle, shade = turn + rng.normal(0, 30), rng.random()
-        for dx in (-TEXTURE_SIZE, 0, TEXTURE_SIZE):
-            for dy in (-TEXTURE_SIZE, 0, TEXTURE_SIZE):
-                cx, cy = int(x) + dx, int(y) + dy
-                if -50 < cx < TEXTURE_SIZE + 50 and -50 < cy < TEXTURE_SIZE + 50:
-                    cv2.ellipse(tile, (cx, cy), axes, angle, 0, 360, shade, -1)
+        for dx in _copies(x, x, axes[0] + 2):
+            for dy in _copies(y, y, axes[0] + 2):
+                cv2.ellipse(tile, (x + dx, y + dy), axes, angle, 0, 360, shade, -1)
     return np.asarray(tile, np.float64)
 
 
@@ -266,17 +266,26 @@ def _strokes(rng: np.random.Generator) -> NDArray[np.float64]:
     lean, freedom = rng.uniform(0, np.pi), rng.choice([0.1, 0.3, 0.8])
     length, thickness = rng.uniform(8, 60), int(rng.integers(1, 4))
     for _ in range(1500):
-        start = rng.uniform(0, TEXTURE_SIZE, 2)
+        x, y = TEXTURE_SIZE * rng.random(), TEXTURE_SIZE * rng.random()
         angle = lean + rng.normal(0, freedom)
-        end = start + length * rng.uniform(0.5, 1.5) * np.array([np.cos(angle), np.sin(angle)])
-        shade = float(rng.random())
-        for dx in (0, TEXTURE_SIZE, 2 * TEXTURE_SIZE):
-            for dy in (0, TEXTURE_SIZE, 2 * TEXTURE_SIZE):
-                a = (int(start[0]) + dx, int(start[1]) + dy)
-                b = (int(end[0]) + dx, int(end[1]) + dy)
+        reach = length * rng.uniform(0.5, 1.5)
+        begin = (int(x), int(y))
+        end = (int(x + reach * math.cos(angle)), int(y + reach * math.sin(angle)))
+        shade = rng.random()
+        for dx in _copies(begin[0], end[0], thickness + 1):
+            for dy in _copies(begin[1], end[1], thickness + 1):
+                a = (begin[0] + dx + TEXTURE_SIZE, begin[1] + dy + TEXTURE_SIZE)
+                b = (end[0] + dx + TEXTURE_SIZE, end[1] + dy + TEXTURE_SIZE)
                 cv2.line(tile, a, b, shade, thickness)
     middle = slice(TEXTURE_SIZE, 2 * TEXTURE_SIZE)
     return np.asarray(tile[middle, middle], np.float64)
+
+
+def _copies(begin: int, end: int, margin: int) -> list[int]:
+    """By how much what lies between two coordinates is moved for its copies that touch the tile."""
+    low, high = min(begin, end) - margin, max(begin, end) + margin
+    moves = (-TEXTURE_SIZE, 0, TEXTURE_SIZE)
+    return [by for by in moves if low + by < TEXTURE_SIZE and high + by >= 0]
 
 
 def _ripples(rng: np.random.Generator) -> NDArray[np.float64]:

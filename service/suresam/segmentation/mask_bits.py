@@ -8,7 +8,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from suresam.domain import ImageSize
+from suresam.segmentation.scratch import Scratch
 from suresam.segmentation.transforms import full_size_masks
+
+_UPSAMPLED, _MASKS = Scratch(), Scratch()
 
 
 def pack_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:
@@ -32,15 +35,14 @@ def pack_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:
 
 
 def _pack_on_host(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
+    # Few calls, since each gives the interpreter away and has to wait for it under load.
     # Transposed, so that the columns of the image come out as rows.
     transposed = low_res_logits.float().transpose(1, 2).contiguous().numpy()
-    shape = (size.height, size.width)  # OpenCV's order, of the transpose
-    return np.stack(
-        [
-            np.packbits(np.asarray(cv2.resize(logits, shape, interpolation=cv2.INTER_LINEAR)) > 0)
-            for logits in transposed
-        ]
-    )
+    shape = (len(transposed), size.width, size.height)
+    upsampled, masks = _UPSAMPLED.take(shape, np.float32), _MASKS.take(shape, np.bool_)
+    for logits, place in zip(transposed, upsampled, strict=True):
+        cv2.resize(logits, shape[:0:-1], dst=place, interpolation=cv2.INTER_LINEAR)
+    return np.packbits(np.greater(upsampled, 0, out=masks).reshape(len(masks), -1), axis=1)
 
 
 def pack_on_device(masks: Tensor) -> Tensor:

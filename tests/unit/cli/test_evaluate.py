@@ -115,7 +115,7 @@ def test_a_missing_extra_is_one_line_and_exit_2():
         "sys.exit(main(['evaluate', 'segmenter', 'scenes:1']))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=110
     )
     assert told.returncode == 2
     assert told.stderr.startswith("suresam: this command needs matplotlib")

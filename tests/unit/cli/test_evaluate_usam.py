@@ -1,4 +1,4 @@
-"""`suresam evaluate usam --compare`: what it refuses, on one line and before any picture."""
+"""`suresam evaluate usam`: what it refuses, on one line and before any picture."""
 
 import pytest
 from heads import random_heads
@@ -41,3 +41,18 @@ def test_heads_that_cannot_be_compared_are_told(folder, tmp_path, capsys, heads,
     told = capsys.readouterr().err.strip().splitlines()
     assert message in told[-1]
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "no data set nowhere"),
+        (["scenes:2", "--heads", "no.safetensors"], "no.safetensors"),
+        (["scenes:2", "--threads", "0"], "--threads=0"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(tmp_path, capsys, words, message):
+    assert main(["evaluate", "usam", *words, "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1

@@ -13,7 +13,7 @@ sys.exit(main(["train", "segmenter", "--config", "demo-small", "--out", "m.safet
 
 def test_a_missing_extra_is_one_line_and_exit_2(tmp_path):
     told = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=110
     )
     assert told.returncode == 2
     assert told.stderr.startswith("suresam: this command needs scipy")

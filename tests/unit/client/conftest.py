@@ -58,7 +58,7 @@ class ScriptedService:
         if isinstance(step, ServiceError):
             raise step
         if isinstance(step, threading.Event):
-            step.wait(10)
+            step.wait(60)
         if asked.name == "segment":
             session_id = asked.request.session_id
             return SegmentResponse(ImageSize(4, 3), session_id, (), ("as told",), Timings())

@@ -1,10 +1,10 @@
-import asyncio
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from device import wait_for
 
 from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
@@ -98,6 +98,7 @@ def start_worker(telemetry, cache):
         probe = EncodeJob(backbones[0].name, np.zeros((8, 8, 3), np.uint8), "probe")
         worker.submit(probe)
         probe.reply.result(timeout=30)
+        wait_for(lambda: worker.running() is None)  # it is answered before its launch is over
         assert worker._thread is warm_up
         for backbone in backbones:
             backbone.launches.clear()
@@ -108,17 +109,3 @@ def start_worker(telemetry, cache):
         for backbone in backbones:
             backbone.gate.set()
         worker.stop()
-
-
-@pytest.fixture
-def turn():
-    """Lets the event loop run everything that is ready, until a condition holds."""
-
-    async def until(condition):
-        for _ in range(1_000_000):
-            if condition():
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("waited in vain")
-
-    return until

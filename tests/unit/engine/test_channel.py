@@ -25,7 +25,7 @@ async def test_messages_arrive_in_order_whatever_their_size(ends):
     for size in sizes:
         first.send(np.full(size, size % 251, np.uint8))
     for size in sizes:
-        got = await asyncio.wait_for(received.get(), 10)
+        got = await asyncio.wait_for(received.get(), 60)
         assert got.shape == (size,)
         assert (got == size % 251).all()
 
@@ -35,7 +35,7 @@ async def test_more_than_the_socket_holds_waits_its_turn(ends):
     for number in range(500):
         first.send((number, b"x" * 20_000))
     for number in range(500):
-        assert (await asyncio.wait_for(received.get(), 10))[0] == number
+        assert (await asyncio.wait_for(received.get(), 60))[0] == number
 
 
 async def test_the_end_of_one_is_told_to_the_other_and_leaves_no_descriptor(ends):
@@ -44,6 +44,6 @@ async def test_the_end_of_one_is_told_to_the_other_and_leaves_no_descriptor(ends
     for _ in range(100):
         first.send(b"x" * 100_000)  # some of it stays in the queue
     second.close()
-    await asyncio.wait_for(lost.wait(), 10)
+    await asyncio.wait_for(lost.wait(), 60)
     first.send("to nobody")
     assert len(os.listdir("/proc/self/fd")) == before - 2

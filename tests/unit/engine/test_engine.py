@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from device import until
 
 from suresam.domain import ImageSize, Prompt
 from suresam.engine.cache import CacheLimits, EmbeddingCache
@@ -69,11 +70,11 @@ async def test_an_image_is_encoded_once_and_then_cached(engine, backbone, count)
     assert count("cache_requests_total", result="hit", **labels) == 1
 
 
-async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, turn, count):
+async def test_all_who_wait_for_an_image_share_one_encode(engine, backbone, count):
     backbone.gate.clear()
     load = Loader()
     waiters = [asyncio.create_task(engine.embed(image("k", load), CALLER)) for _ in range(5)]
-    await turn(lambda: load.calls)
+    await until(lambda: load.calls)
     backbone.gate.set()
     done = await asyncio.gather(*waiters)
     assert len({(d.launch_ms, d.queue_ms) for d in done}) == 1
@@ -95,21 +96,21 @@ async def test_prompts_on_other_images_get_their_own(engine):
     assert list(map(red_of, answers)) == [5, 6]
 
 
-async def waiting_encode(engine, backbone, turn, num_waiters):
+async def waiting_encode(engine, backbone, num_waiters):
     """Waiters for one image, queued behind another one that the device holds."""
     backbone.gate.clear()
     entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front"), CALLER))
-    await turn(lambda: backbone.num_entered > entered)
+    await until(lambda: backbone.num_entered > entered)
     waiters = [asyncio.create_task(engine.embed(image("k"), CALLER)) for _ in range(num_waiters)]
-    await turn(lambda: engine._worker._scheduler.waiting())
+    await until(lambda: engine._worker._scheduler.waiting())
     return front, waiters
 
 
-async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbone, turn):
-    front, (leaving, staying) = await waiting_encode(engine, backbone, turn, 2)
+async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbone):
+    front, (leaving, staying) = await waiting_encode(engine, backbone, 2)
     leaving.cancel()
-    await turn(leaving.done)
+    await until(leaving.done)
     backbone.gate.set()
     done = await staying
     assert done.rows == 1
@@ -119,12 +120,12 @@ async def test_a_waiter_who_leaves_does_not_take_the_others_along(engine, backbo
     assert backbone.launches == [("encode", 1), ("encode", 1)]
 
 
-async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, count):
-    front, waiters = await waiting_encode(engine, backbone, turn, 2)
+async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, count):
+    front, waiters = await waiting_encode(engine, backbone, 2)
     for waiter in waiters:
         waiter.cancel()
     await asyncio.gather(*waiters, return_exceptions=True)
-    await turn(lambda: count("cancelled_total", stage="encode"))
+    await until(lambda: count("cancelled_total", stage="encode"))
     assert engine._encodes == {"front": engine._encodes["front"]}
     backbone.gate.set()
     await front
@@ -132,16 +133,16 @@ async def test_the_last_who_leaves_cancels_the_encode(engine, backbone, turn, co
     assert not engine.is_cached("k")
 
 
-async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backbone, turn):
+async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backbone):
     backbone.gate.clear()
     entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front"), CALLER))
-    await turn(lambda: backbone.num_entered > entered)
+    await until(lambda: backbone.num_entered > entered)
     waiters = []
     for deadline in (2e9, 3e9, 1e9):
         caller = Caller("t", deadline)
         waiters.append(asyncio.create_task(engine.embed(image("k"), caller)))
-        await turn(lambda: engine._worker._scheduler.waiting()["encode", "fake-small"])
+        await until(lambda: engine._worker._scheduler.waiting()["encode", "fake-small"])
         await asyncio.sleep(0)
     assert engine._encodes["k"].job.deadline == 3e9
     assert engine._worker._scheduler.waiting()["encode", "fake-small"] == 1
@@ -150,13 +151,14 @@ async def test_an_encode_has_the_latest_deadline_of_those_who_wait(engine, backb
 
 
 async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_makes_yet(
-    engine, backbone, turn
+    engine, backbone
 ):
     decodes = {("decode", "fake-small"): 3}
     assert engine.rows("k", 3) == {**decodes, ("encode", "fake-small"): 1}
     backbone.gate.clear()
+    entered = backbone.num_entered
     encoding = asyncio.create_task(engine.embed(image("k"), CALLER))
-    await turn(lambda: engine._worker._held)
+    await until(lambda: backbone.num_entered > entered)
     assert engine.rows("k", 3) == {**decodes, ("encode", "fake-small"): 0}
     backbone.gate.set()
     await encoding
@@ -164,11 +166,11 @@ async def test_the_work_of_an_image_is_its_prompts_and_an_encode_that_nobody_mak
     assert engine.rows("k", 0) == {}
 
 
-async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone, turn):
-    front, [waiter] = await waiting_encode(engine, backbone, turn, 1)
+async def test_who_comes_after_the_last_one_left_starts_anew(engine, backbone):
+    front, [waiter] = await waiting_encode(engine, backbone, 1)
     waiter.cancel()
     newcomer = asyncio.create_task(engine.embed(image("k"), CALLER))
-    await turn(waiter.done)
+    await until(waiter.done)
     backbone.gate.set()
     assert (await newcomer).rows == 1
     await front
@@ -262,7 +264,7 @@ async def test_all_who_wait_for_an_image_that_is_driven_out_at_once_are_answered
 
 
 async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
-    start_worker, backbone, clock, telemetry, pool, turn
+    start_worker, backbone, clock, telemetry, pool
 ):
     """One slot only: uploads go without one as long as a click waits on it."""
     one = EmbeddingCache(CacheLimits(embedding_bytes=12), clock, telemetry)
@@ -271,9 +273,9 @@ async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
     backbone.gate.clear()
     entered = backbone.num_entered
     front = asyncio.create_task(engine.embed(image("front", Loader(PIXELS + 1)), CALLER))
-    await turn(lambda: backbone.num_entered > entered)
+    await until(lambda: backbone.num_entered > entered)
     click = asyncio.create_task(engine.answer(CLICK, image("seen"), Wanted(SIZE), CALLER))
-    await turn(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"])
+    await until(lambda: engine._worker._scheduler.waiting()["decode", "fake-small"])
     assert one.num_pins == 1
     backbone.gate.set()
     assert red_of(await click) == 5
@@ -282,16 +284,14 @@ async def test_a_prompt_that_waits_keeps_its_embedding_whatever_is_uploaded(
     assert one.num_pins == 0
 
 
-async def test_a_prompt_whose_caller_left_is_not_decoded_and_pins_nothing(
-    engine, backbone, turn, cache
-):
+async def test_a_prompt_whose_caller_left_is_not_decoded_and_pins_nothing(engine, backbone, cache):
     await engine.embed(image("seen"), CALLER)
-    front, _ = await waiting_encode(engine, backbone, turn, 1)
+    front, _ = await waiting_encode(engine, backbone, 1)
     click = asyncio.create_task(engine.answer(CLICK, image("seen"), Wanted(SIZE), CALLER))
     waiting = engine._worker._scheduler.waiting
-    await turn(lambda: waiting()["decode", "fake-small"])
+    await until(lambda: waiting()["decode", "fake-small"])
     click.cancel()
-    await turn(click.done)
+    await until(click.done)
     assert cache.num_pins == 0
     backbone.gate.set()
     await front

@@ -96,7 +96,10 @@ async def test_an_upload_is_encoded_once_and_every_prompt_answered(make, backbon
     assert [type(p) for p in reply.predictions] == [Prediction] * 3
     assert reply.predictions[0].mask(0).shape == (6, 8)
     assert reply.warnings == ()
-    assert backbones[0].launches == [("encode", 1), ("decode", 3)]
+    encode, *decodes = backbones[0].launches
+    assert encode == ("encode", 1)
+    assert {stage for stage, _ in decodes} == {"decode"}
+    assert sum(rows for _, rows in decodes) == 3
     assert backbones[1].launches == []
     assert len(reply.spent_ms) == 3
     assert set(reply.marginal_cost_ms) == {"fake-small", "fake-large"}
@@ -272,8 +275,8 @@ async def test_a_click_on_the_device_is_answered_although_a_newer_one_came(make,
 async def test_a_deadline_that_passes_is_an_error_and_costs_no_launch(make, backbones):
     engine = await make()
     front = await held(engine, backbones[0])
-    with pytest.raises(DeadlineExceeded, match="not ready within the 50 ms that were left"):
-        await engine.segment(replace(CALL, image=photo(20), remaining_ms=50))
+    with pytest.raises(DeadlineExceeded, match="not ready within the 900 ms that were left"):
+        await engine.segment(replace(CALL, image=photo(20), remaining_ms=900))
     await engine.models()
     backbones[0].gate.set()
     await front

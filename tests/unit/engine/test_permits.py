@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from device import until
 
 from suresam.engine.permits import Permits
 from suresam.errors import NotReady, Overloaded, ShuttingDown
@@ -57,7 +58,7 @@ async def test_an_empty_engine_closes_at_once_for_good(make, count):
     assert count("rejected_total", reason="shutting_down") == 1
 
 
-async def test_closing_waits_for_those_inside(make, turn):
+async def test_closing_waits_for_those_inside(make):
     permits = make(max_in_flight=2)
     first, second = permit(permits), permit(permits)
     first.__enter__()
@@ -70,7 +71,7 @@ async def test_closing_waits_for_those_inside(make, turn):
     await asyncio.sleep(0)
     assert not closing.done()
     second.__exit__(None, None, None)
-    await turn(closing.done)
+    await until(closing.done)
 
 
 async def test_closing_waits_no_longer_than_told(make):

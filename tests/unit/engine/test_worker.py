@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from device import wait_for
 
 from suresam.domain import Prediction
 from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
@@ -25,7 +26,7 @@ from suresam.errors import (
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.segmentation.fake import FakeBackbone
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 @pytest.fixture
@@ -41,8 +42,7 @@ def hold(encode_job):
         backbone.gate.clear()
         job = encode_job()
         worker.submit(job)
-        while not job.reply.running():
-            pass
+        wait_for(job.reply.running)
         return job
 
     return held
@@ -114,10 +114,7 @@ def test_a_job_that_is_done_is_let_go_at_once(start_worker, backbone, encode_job
     gc.disable()
     try:
         reply.result(WAIT_S)
-        until = time.monotonic() + WAIT_S
-        while pixels() is not None and time.monotonic() < until:
-            time.sleep(0.001)
-        assert pixels() is None
+        wait_for(lambda: pixels() is None)
     finally:
         gc.enable()
 
@@ -462,13 +459,6 @@ def test_jobs_from_many_threads_are_all_settled(start_worker, backbone, encode_j
             assert lease.embedding.image_embed.item() == red
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.001)
-
-
 def test_a_launch_that_hangs_loses_its_thread_and_the_next_is_answered(
     backbone, start_worker, decode_job
 ):
@@ -476,10 +466,9 @@ def test_a_launch_that_hangs_loses_its_thread_and_the_next_is_answered(
     backbone.gate.clear()
     stuck, other = decode_job(), decode_job(red=2)
     worker.submit(stuck)
-    wait_for(lambda: backbone.num_entered and stuck.reply.running())
-    running = worker.running()
+    wait_for(worker.running)
     hung = worker._thread
-    worker.replace(running, "it hangs")
+    worker.replace(worker.running(), "it hangs")
     assert worker._thread is not hung
     assert isinstance(stuck.reply.exception(WAIT_S), WorkerFailed)
     backbone.gate.set()

@@ -106,7 +106,7 @@ async def test_an_answer_worth_improving_comes_from_the_larger_member_with_a_rec
     assert route.cost["spent"] == 10.0 + 90.0
     [asked] = engine.calls
     assert asked.model == "huge"
-    assert 0.9 * 8900 < asked.remaining_ms <= 0.9 * 9000
+    assert 0.9 * 5000 < asked.remaining_ms <= 0.9 * 9000
 
 
 async def test_the_member_between_answers_where_it_is_enough(improve):

@@ -10,6 +10,7 @@ from suresam.scenes.scene import (
     draw_scene,
 )
 from suresam.scenes.targets import GROUP, MIN_AREA, OBJECT, PART
+from suresam.scenes.textures import texture_bank
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,29 @@ def test_targets_are_distinct_and_large_enough(scenes):
 def test_scenes_hold_all_three_levels():
     levels = np.concatenate([draw_scene(seed, 128).levels for seed in range(40, 70)])
     assert set(levels.tolist()) == {PART, OBJECT, GROUP}
+
+
+def test_surfaces_look_as_they_did_when_the_bundled_models_were_trained():
+    leaves, strokes = (texture_bank()[index, ::64, ::64] for index in (9, 11))
+    assert leaves == pytest.approx(
+        np.array(
+            [
+                [0.273, 0.517, 0.632, 0.306],
+                [0.380, 0.233, 0.669, 0.530],
+                [0.887, 0.267, 0.642, 0.220],
+                [0.280, 0.517, 0.321, 0.277],
+            ]
+        ),
+        abs=1e-3,
+    )
+    assert strokes == pytest.approx(
+        np.array(
+            [
+                [0.128, 0.539, 0.128, 0.662],
+                [0.361, 0.769, 0.396, 0.632],
+                [0.137, 0.035, 0.141, 0.510],
+                [0.814, 0.128, 0.163, 0.802],
+            ]
+        ),
+        abs=1e-3,
+    )

@@ -1,4 +1,4 @@
-"""Fifty steps from one seed: run twice, stopped half way, and watched, always the same weights."""
+"""Twenty steps from one seed: run twice, stopped half way, and watched, always the same weights."""
 
 import io
 from dataclasses import replace
@@ -15,7 +15,7 @@ from suresam.training.replicas import Replicas
 from suresam.training.watch import LATEST, Watch
 
 ALONE = Replicas(rank=0, count=1, meeting_place="")
-ENCODER_STEPS, JOINT_STEPS = 20, 30
+ENCODER_STEPS, JOINT_STEPS = 8, 12
 
 
 @pytest.fixture
@@ -68,11 +68,11 @@ def test_two_runs_are_equal_and_so_are_a_resumed_and_a_watched_one(run, tmp_path
 
     assert_equal(_trained(run), expected)
 
-    steps = Steps(25)
+    steps = Steps(10)
     assert not Trainer(run, ALONE).train(steps.is_enough, steps)
-    assert steps.taken == 25
+    assert steps.taken == 10
     resumed = Trainer(replace(run, resume=True), ALONE)
-    assert (resumed.stage, resumed.step) == ("joint", 25 - ENCODER_STEPS)
+    assert (resumed.stage, resumed.step) == ("joint", 10 - ENCODER_STEPS)
     assert resumed.train(lambda: False, None)
     assert_equal(resumed, expected)
 
@@ -83,7 +83,7 @@ def test_two_runs_are_equal_and_so_are_a_resumed_and_a_watched_one(run, tmp_path
     judge = Judge(run.recipe.architecture, "cpu", held_out_pictures(scenes, 1, True))
     reporter = ProgressReporter(io.StringIO(), folder / "log.jsonl")
     watch = Watch(reporter, watched, judge, 1e9, folder)
-    assert watched.train(lambda: False, Looks(watch, at=(10, 35)))
+    assert watched.train(lambda: False, Looks(watch, at=(4, 14)))
     log = (folder / "log.jsonl").read_text()
     assert "held_out_contrast_iou" in log
     assert "held_out_top_iou" in log

@@ -48,7 +48,6 @@ def options(tmp_path: Path, tiny_recipe) -> FamilyOptions:
     )
 
 
-@pytest.mark.timeout(300)  # two trainings, a calibration and a server
 def test_one_command_trains_measures_installs_and_the_result_serves(options):
     assert train_family(options, io.StringIO())
     family = load_family(str(options.out / "families" / "pair.json"))

@@ -33,8 +33,8 @@ def test_later_batches_are_drawn_while_a_step_runs():
 
     feed = Feed(draw, CPU, ahead=2)
     feed.take(0, lambda at: 128)
-    assert begun[1].wait(10)
-    assert begun[2].wait(10)
+    assert begun[1].wait(60)
+    assert begun[2].wait(60)
     assert not begun[3].is_set()
     feed.close()
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.api.rest.middleware import Edge, refuse_route
 from suresam.api.rest.openapi import document_uploads
 from suresam.api.rest.routes import probes, v1
+from suresam.api.rest.shortcut import Shortcut
 from suresam.routing.router import Router
 from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
@@ -50,9 +52,10 @@ def build_application(service: Service) -> FastAPI:
         summary="Segment Anything masks that say how far they can be trusted.",
     )
     app.state.service = service
-    # Not included but taken over: an included router matches every path twice.
-    app.router.routes.extend((*v1.routes, *probes.routes))
+    ours = [route for route in (*v1.routes, *probes.routes) if isinstance(route, Route)]
+    app.router.routes.extend(ours)
     app.add_exception_handler(HTTPException, refuse_route)
+    app.add_middleware(Shortcut, routes=ours)
     app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
     generated = app.openapi
 

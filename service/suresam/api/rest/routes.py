@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from suresam.api.rest.accept import wants
-from suresam.api.rest.direct_route import DirectRoute
 from suresam.api.rest.disconnect import unless_gone
 from suresam.api.rest.events import EventResponse
 from suresam.api.rest.overlay import PNG, overlay_png
@@ -55,8 +54,8 @@ _EVENTS: dict[str, Any] = {
     'event: done\ndata: {"results": 1}\n\n',
 }
 
-probes = APIRouter(route_class=DirectRoute, tags=["operation"])
-v1 = APIRouter(prefix="/v1", route_class=DirectRoute, responses=_ERRORS, tags=["segmentation"])
+probes = APIRouter(tags=["operation"])
+v1 = APIRouter(prefix="/v1", responses=_ERRORS, tags=["segmentation"])
 
 
 @probes.get("/livez", response_class=PlainTextResponse, summary="Is the process alive?")

@@ -57,7 +57,7 @@ async def talking_to(handle: Handler) -> AsyncIterator[HttpConnections]:
     finally:
         http.close()
         server.close()
-        await asyncio.wait_for(asyncio.gather(*handled), 10)
+        await asyncio.wait_for(asyncio.gather(*handled), 60)
 
 
 async def test_an_answer_is_read_and_its_connection_kept():
@@ -131,7 +131,7 @@ async def test_cancelling_hangs_up():
         asking = asyncio.ensure_future(http.ask([http.head("GET", "/")]))
         await peer.asked.wait()
         asking.cancel()
-        await asyncio.wait_for(peer.hung_up.wait(), 5)
+        await asyncio.wait_for(peer.hung_up.wait(), 60)
 
 
 async def test_a_slow_body_arrives_whole():
@@ -152,9 +152,9 @@ async def test_an_answer_before_the_end_of_a_slow_body_ends_it():
     peer = Peer(OK)
     async with talking_to(peer.handle) as http:
         pieces = [http.head("POST", "/", "text/plain", 400_000), *[b"abcd"] * 100_000]
-        answer = await asyncio.wait_for(http.ask(pieces, pause_s=0.01), 20)
+        answer = await asyncio.wait_for(http.ask(pieces, pause_s=0.01), 60)
         assert answer.body == b"hello"
-        await asyncio.wait_for(peer.hung_up.wait(), 5)
+        await asyncio.wait_for(peer.hung_up.wait(), 60)
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8080", "ftp://x", "http://", "http://x:port"])

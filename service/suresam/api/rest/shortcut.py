@@ -1,0 +1,39 @@
+"""The way of our own routes round the framework's layers, which they use none of."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Shortcut:
+    """Calls `endpoint(request, **path_parameters)` of a matching route and sends its `Response`.
+
+    Everything else goes on to the application, which knows the routes as well, for their
+    documentation. What FastAPI does besides for every request (exit stacks for dependencies,
+    parsing the body, validating the answer, two more handlers of exceptions) is nothing that these
+    endpoints use, and took a sixth of the interpreter's time for a click.
+
+    Args:
+        app: knows the unknown paths, the wrong methods and its own pages.
+        routes: whose endpoints take the request itself.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            for route in self._routes:
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    response = await route.endpoint(
+                        Request(scope, receive, send), **scope["path_params"]
+                    )
+                    await response(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)

@@ -1,0 +1,33 @@
+"""`suresam serve`: what is wrong with its settings is told at once."""
+
+import signal
+import sys
+
+import pytest
+
+from suresam.cli import main
+
+
+@pytest.fixture(autouse=True)
+def same_signals():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "0.0.0.0"], "host 0.0.0.0 is reachable from other machines"),
+        (["--http-port", "99999"], "http_port='99999'"),
+        (["--device", "tpu"], "device='tpu'"),
+    ],
+)
+def test_wrong_settings_are_one_line_and_exit_2_before_torch_is_loaded(
+    options, message, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "suresam.app", None)  # which brings it along
+    assert main(["serve", *options]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
