@@ -1,41 +1,80 @@
 # The service with its bundled models.
 #
-#   docker build -t suresam .                              for CPUs
-#   docker build -t suresam:cuda --build-arg TORCH_INDEX= .   for NVIDIA GPUs
-#   docker run --rm --read-only --tmpfs /tmp --stop-timeout 40 -p 127.0.0.1:8080:8080 suresam
+#   make image                       for CPUs: suresam:cpu
+#   make image VARIANT=cuda          for NVIDIA GPUs: suresam:cuda
+#   docker run --rm --read-only --tmpfs /tmp --stop-timeout 40 -p 127.0.0.1:8080:8080 suresam:cpu
+#
+# `docker buildx build --sbom=true --provenance=true` attests what is in it; what pip and apt left there
+# tells every name and version.
+#
+# The tags move with security fixes. Where a build must be repeatable, `make pin-images` writes the
+# digests behind them, as far as a registry can be reached.
 
-# The tag moves with Python's and Debian's security fixes. Where a build must be repeatable,
-# name the digest: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:...
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG VARIANT=cpu
+ARG CPU_IMAGE=python:3.12-slim-bookworm
+ARG CUDA_IMAGE=nvidia/cuda:13.0.1-base-ubuntu24.04
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${CPU_IMAGE} AS base-cpu
 # PyPI's torch for Linux brings CUDA along, several GB; this index has the build for CPUs.
-# Left empty, PyPI's is taken. The NVIDIA driver comes from the host in either case.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-ENV PIP_EXTRA_INDEX_URL=${TORCH_INDEX} \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+FROM ${CUDA_IMAGE} AS base-cuda
+# torch brings its CUDA libraries itself; the driver comes from the host.
+ENV TORCH_INDEX=""
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3 python3-venv \
+ && ln -s /usr/bin/python3 /usr/local/bin/python \
+ && rm -rf /var/lib/apt/lists/*
+
+# hadolint ignore=DL3006
+FROM base-${VARIANT} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/suresam
 ENV PATH=/opt/suresam/bin:${PATH}
 WORKDIR /src
+# torch and torchvision apart, by version: their builds differ by platform, and so do their hashes.
 COPY constraints.txt ./
-# As in the Makefile: sam2 is built against the torch that is already there.
+# hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --constraint constraints.txt torch setuptools wheel hatchling
+    PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install --constraint constraints.txt torch torchvision
+# All else by hash. sam2 is built against the torch that is already there, without a compiler.
+COPY docker/build.lock docker/requirements.lock docker/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --no-deps --requirement docker/build.lock \
+ && SAM2_BUILD_CUDA=0 pip install --require-hashes --no-deps --no-build-isolation \
+      --requirement docker/requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY models models
-RUN --mount=type=cache,target=/root/.cache/pip \
-    SAM2_BUILD_CUDA=0 pip install --constraint constraints.txt --no-build-isolation .
+COPY docs/coffee.jpg docs/coffee.jpg
+RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && pip uninstall --yes hatchling pathspec pluggy trove-classifiers wheel \
+ && pip uninstall --yes pip
+# Names of models that the image is to hold, such as "sam2.1"; the bundled ones it holds anyway.
+ARG BAKE_MODELS=""
+# hadolint ignore=SC2086
+RUN mkdir /models \
+ && if [ -n "${BAKE_MODELS}" ]; then suresam models pull ${BAKE_MODELS} --models-dir /models; fi
 
-FROM ${PYTHON_IMAGE}
+# hadolint ignore=DL3006
+FROM base-${VARIANT}
+ARG VARIANT
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=unknown
 LABEL org.opencontainers.image.title="suresam" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.description="Segmentation masks over REST and gRPC that say how far they can be trusted" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}-${VARIANT}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 # Kubernetes' runAsNonRoot can only check a user that is given by number.
-# A named volume takes over the owner of /models, so that `suresam models pull` can write there.
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp suresam \
- && install --directory --owner=10001 --group=10001 /models
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp suresam
 COPY --from=build /opt/suresam /opt/suresam
+# A named volume takes over the owner of /models, so that `suresam models pull` can write there.
+COPY --from=build --chown=10001:10001 /models /models
 # The root file system may be read-only; uploads over 1 MiB are spooled to /tmp, and caches go there.
 ENV PATH=/opt/suresam/bin:${PATH} \
     HOME=/tmp \
@@ -48,5 +87,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["suresam"]
-# There are no API keys yet: whoever reaches the ports is served, so publish them with care.
+# Without API keys whoever reaches the ports is served, so publish them with care.
 CMD ["serve", "--host", "0.0.0.0", "--allow-anonymous"]

@@ -20,15 +20,18 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test format lint parity proto image wheel clean
+.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules prometheus smoke wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## start the service (HOST, HTTP_PORT, GRPC_PORT, DEVICE, MODELS, ARGS)
 	@exec $(BIN)/suresam serve $(OPTIONS)
 
 setup: $(VENV)/.dev ## install everything that development needs
+
+tools: $(VENV)/.tools ## install the programs that tests of the deployment run, which else are skipped
+	@.ci/prometheus
 
 test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs (T=path to narrow it)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
@@ -51,8 +54,51 @@ proto: $(VENV)/.dev ## generate service/suresam/pb from protos/
 	$(BIN)/python -m grpc_tools.protoc -I suresam/pb=protos \
 	  --python_out=service --pyi_out=service --grpc_python_out=service protos/*.proto
 
-image: ## build the container (TORCH_INDEX= for CUDA)
-	docker build --tag suresam $(if $(filter undefined,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
+VARIANT ?= cpu
+image: ## build the container suresam:cpu (VARIANT=cuda, MODELS="sam2.1" to hold these as well)
+	docker build --tag suresam:$(VARIANT) --build-arg VARIANT=$(VARIANT) \
+	  --build-arg BAKE_MODELS="$(MODELS)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+	  --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+
+PINNED  = Dockerfile docker/compose.yaml $(wildcard k8s/components/*/*.yaml)
+FOREIGN = (python|nvidia/cuda|prom/prometheus|grafana/grafana|envoyproxy/envoy):[A-Za-z0-9._-]+
+pin-images: ## write the digests behind the tags of all foreign images, asking their registries
+	@for image in $$(grep -hoE '$(FOREIGN)' $(PINNED) | sort -u); do \
+	  digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit 1; \
+	  case $$digest in sha256:*) ;; *) echo "no digest of $$image: $$digest" >&2; exit 1 ;; esac; \
+	  sed -i.bak -E "s#$$image(@sha256:[0-9a-f]+)?#$$image@$$digest#" $(PINNED) || exit 1; \
+	  echo "$$image@$$digest"; \
+	done; rm -f $(addsuffix .bak,$(PINNED))
+
+# torch and torchvision, with what they bring, stay out: their builds differ by platform.
+APART = torch|torchvision|triton|colorama|cuda-[a-z]+|nvidia-[a-z0-9-]+
+BUILD = hatchling|pathspec|pluggy|trove-classifiers|wheel
+LOCKED = awk '/^[A-Za-z0-9]/ {keep = $$0 $(1)} keep' dist/all.lock
+lock: ## write the hashes of what the image installs, from constraints.txt (with uv, minutes)
+	mkdir -p dist
+	printf 'setuptools\nwheel\nhatchling\n' | uv pip compile --quiet --universal --python-version 3.12 \
+	  --generate-hashes --no-header --no-annotate --constraint constraints.txt \
+	  --output-file dist/all.lock pyproject.toml -
+	{ echo '# What builds packages in the image, with hashes: `make lock` writes this file.'; \
+	  $(call LOCKED,~ /^($(BUILD)|packaging|setuptools)==/); } > docker/build.lock
+	{ echo '# What the service needs beside torch and torchvision, with hashes: `make lock` writes this file.'; \
+	  $(call LOCKED,!~ /^($(APART)|$(BUILD))==/); } > docker/requirements.lock
+
+rules: ## copy the rules of Prometheus into k8s/
+	@{ sed -n '/^# /,/^spec:/p' k8s/components/monitoring/prometheusrule.yaml; \
+	  sed -n '/^groups:/,$$p' docker/prometheus/rules.yml | sed 's/^\(.\)/  \1/'; } > dist.rules
+	@mv dist.rules k8s/components/monitoring/prometheusrule.yaml
+
+WATCH = .tools/prometheus
+prometheus: ## watch the service on this machine with rules, on 127.0.0.1:9090 (PROMETHEUS_PORT, HTTP_PORT)
+	@mkdir -p $(WATCH) && cp docker/prometheus/rules.yml $(WATCH)
+	@sed 's/suresam:8080/127.0.0.1:$(or $(HTTP_PORT),8080)/' docker/prometheus/prometheus.yml > $(WATCH)/prometheus.yml
+	@PATH="$$PATH:$(CURDIR)/.tools/usr/bin" && exec prometheus --config.file=$(WATCH)/prometheus.yml \
+	  --storage.tsdb.path=$(WATCH)/data --web.listen-address=127.0.0.1:$(or $(PROMETHEUS_PORT),9090)
+
+smoke: ## post a photo to a service that runs and say what came back (URL=http://127.0.0.1:8080)
+	@docker/smoke.sh
 
 wheel: $(VENV)/.dev ## build a wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -62,6 +108,10 @@ clean: ## remove the environment and all that was built
 
 $(VENV)/.serve: pyproject.toml constraints.txt
 	$(call install,.)
+
+$(VENV)/.tools: pyproject.toml constraints.txt
+	$(call install,'.[deploy]')
+	@touch $(VENV)/.serve $(VENV)/.dev
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,'.[dev]')

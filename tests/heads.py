@@ -131,6 +131,17 @@ def calibration_of(*models: str, **changes: Any) -> Calibration:
     return Calibration(**values | changes)
 
 
+def expecting(**gains: float) -> dict[str, MemberHeads]:
+    """Heads of the small fake, calibrated to expect the same gains of every mask."""
+    calibration = calibration_of("fake-small")
+    readings = {name: Reading({"entropy": 1.0}, Curve((0.0,), (g,))) for name, g in gains.items()}
+    member = calibration.members["fake-small"]
+    for told in (member.one_click, member.other):
+        told.gains.clear()
+        told.gains.update(readings)
+    return {"fake-small": heads_of("fake-small", calibration=calibration)}
+
+
 def write_published(folder: Path, names: tuple[str, ...], width: int = 3, hidden: int = 8) -> None:
     """A folder of heads laid out as upstream publishes them."""
     weights = random_weights(len(names), width, hidden)

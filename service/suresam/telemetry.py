@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -12,6 +19,13 @@ _Labels = tuple[tuple[str, str], ...]
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.06, 0.1, 0.2, 0.35, 0.6, 1, 2, 5, 10, 30)
 _GAINS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
+_SCORES = tuple(step / 20 for step in range(1, 21))
+
+_LARGEST_COUNTS = (
+    "suresam_queue_age_seconds",
+    "suresam_device_memory_bytes",
+    "suresam_engine_process_start_time_seconds",
+)
 
 
 class Telemetry:
@@ -37,6 +51,15 @@ class Telemetry:
         )
         self.stage_seconds = histogram(
             "stage_seconds", "Time of one launch or of one step on the CPU.", _SECONDS, "stage"
+        )
+        self.queue_seconds = histogram(
+            "queue_seconds", "Time from a job's arrival to its launch.", _SECONDS, "stage", "model"
+        )
+        self.queue_age_seconds = gauge(
+            "queue_age_seconds",
+            "How long the oldest job that waits for the device has done so; 0 when none does.",
+            "stage",
+            "device",
         )
         self.queue_depth = gauge("queue_depth", "Jobs waiting for the device.", "stage", "model")
         self.batch_size = histogram("batch_size", "Rows in one launch.", _ROWS, "stage", "model")
@@ -80,12 +103,39 @@ class Telemetry:
             "larger member: made, there already, given_up or failed.",
             "result",
         )
+        self.uncertainty_score = histogram(
+            "uncertainty_score",
+            "1 - expected IoU of the best mask of each result that has one.",
+            _SCORES,
+            "model",
+        )
+        self.requests_in_flight = gauge(
+            "requests_in_flight", "Requests that were let in and are not answered yet."
+        )
         self.rejected = counter("rejected", "Requests refused before any work.", "reason")
+        self.result_errors = counter(
+            "result_errors", "Results that had an error of their own instead of masks.", "code"
+        )
         self.cancelled = counter("cancelled", "Jobs whose caller left first.", "stage")
+        self.device_memory_bytes = gauge(
+            "device_memory_bytes",
+            "Of the device, or of the machine (the container) where models run on its CPU: total "
+            "and free; allocated and reserved: by this service's tensors, and kept for them.",
+            "device",
+            "kind",
+        )
         self.engine_up = gauge("engine_up", "1 while every device's worker is alive and warm.")
         self.build_info = gauge(
             "build_info", "Always 1; the labels say what runs.", "version", "family", "device"
         )
+
+    def watch_process(self, namespace: str = "") -> None:
+        """Tell this process's memory, processor time, files and start, too.
+
+        Args:
+            namespace: comes before `process_`, to tell one kind of process from another.
+        """
+        ProcessCollector(namespace, registry=self.registry)
 
     def exposition(self, elsewhere: Sequence[Metric] = ()) -> bytes:
         """All metrics in Prometheus' text format.
@@ -97,7 +147,11 @@ class Telemetry:
 
 
 def add_up(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
-    """One metric for all of a name: equal labels are added up, `_created` is the earliest."""
+    """One metric for all of a name: equal labels are added up.
+
+    Of `_created` it is the earliest, and the largest of what is true of a device and of the times
+    at which processes were started, so that each new one shows.
+    """
     sums: dict[str, tuple[Metric, dict[tuple[str, _Labels], float]]] = {}
     for metric in metrics:
         empty = Metric(metric.name, metric.documentation, metric.type, metric.unit)
@@ -108,6 +162,8 @@ def add_up(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
                 values[key] = sample.value
             elif sample.name.endswith("_created"):
                 values[key] = min(values[key], sample.value)
+            elif sample.name in _LARGEST_COUNTS:
+                values[key] = max(values[key], sample.value)
             else:
                 values[key] += sample.value
     for metric, values in sums.values():

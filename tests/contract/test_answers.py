@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from heads import calibration_of, heads_of
+from heads import calibration_of, expecting, heads_of
 from PIL import Image
 
 from suresam.domain import Box, OutputRequest, Point, Prompt, RouteRequest, UncertaintyRequest
 from suresam.errors import DeadlineExceeded
 from suresam.masks.png import decode_png
 from suresam.masks.rle import decode_rle
-from suresam.uncertainty.calibration import Curve, Reading
 from suresam.uncertainty.member_heads import MemberHeads
 
 CLICK = Prompt(points=(Point(320, 240),), prompt_id="a")
@@ -122,17 +121,6 @@ async def test_a_calibration_makes_expectations_of_the_heads(
         assert doubt.model_gap == pytest.approx(doubt.heads["model_gap"] / 2)
         assert doubt.task_gap is None
         assert (doubt.method, doubt.calibration) == ("usam", "fitted")
-
-
-def expecting(**gains: float) -> dict[str, MemberHeads]:
-    """Heads of the small fake, calibrated to expect the same gains of every mask."""
-    calibration = calibration_of("fake-small")
-    readings = {name: Reading({"entropy": 1.0}, Curve((0.0,), (g,))) for name, g in gains.items()}
-    member = calibration.members["fake-small"]
-    for told in (member.one_click, member.other):
-        told.gains.clear()
-        told.gains.update(readings)
-    return {"fake-small": heads_of("fake-small", calibration=calibration)}
 
 
 async def test_the_advice_is_the_action_of_greatest_expected_gain(

@@ -61,6 +61,7 @@ def compose(settings: Settings, models: Models) -> Composition:
             written.
     """
     telemetry = Telemetry()
+    telemetry.watch_process()
     door = open_door(settings, telemetry)
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")

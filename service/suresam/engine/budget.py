@@ -9,6 +9,7 @@ _SHARE_OF_HOST = 0.25
 _MOST_OF_HOST = 2 * 2**30
 _MOST_BEHIND_DEVICE = 8 * 2**30
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
 
 
 def default_cache_bytes(device: str) -> int:
@@ -41,16 +42,31 @@ def _reclaimable_bytes(cgroup: Path) -> int:
     return counts.get("inactive_file", 0) + counts.get("active_file", 0)
 
 
-def free_host_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
+def total_host_bytes(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:
+    """Memory that this process may have at most: the machine's, or less in a container.
+
+    None where the system does not tell (no Linux).
+    """
+    if not meminfo.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    total = int(lines["MemTotal"].split()[0]) * 1024
+    limit = cgroup / "memory.max"
+    if limit.is_file() and (text := limit.read_text().strip()) != "max":
+        total = min(total, int(text))
+    return total
+
+
+def free_host_bytes(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int:
     """Memory that this process may still take: the machine's, or less in a container.
 
     Where neither is told (no Linux), as much as leaves the largest default.
     """
-    free = [_MOST_OF_HOST / _SHARE_OF_HOST]
+    free = []
     if meminfo.is_file():
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         free.append(int(lines["MemAvailable"].split()[0]) * 1024)
     limit, used = cgroup / "memory.max", cgroup / "memory.current"
     if limit.is_file() and (text := limit.read_text().strip()) != "max":
         free.append(int(text) - int(used.read_text()) + _reclaimable_bytes(cgroup))
-    return max(0, int(min(free)))
+    return max(0, min(free, default=int(_MOST_OF_HOST / _SHARE_OF_HOST)))

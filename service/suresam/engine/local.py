@@ -19,6 +19,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
 from suresam.engine.device import DeviceImage, Prepared
+from suresam.engine.device_memory import report_memory
 from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
@@ -84,6 +85,7 @@ class LocalDevice:
         self._members = {member.backbone.name: member for member in members}
         self._limits = limits
         self._pool = pool
+        self._telemetry = telemetry
         self._leave = leave
         self._costs = CostTable()
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
@@ -106,6 +108,7 @@ class LocalDevice:
         self._backlog = Backlog(self._worker.work_ms, limits.batches.encode_share)
         self._admission = Admission(self._backlog, telemetry)
         self._clicks = LatestClicks()
+        report_memory(telemetry, members[0].backbone.device)
         self._lost = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -163,7 +166,7 @@ class LocalDevice:
         caller = _caller(call.tenant, call.remaining_ms)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
-        pixels = PixelLoader(image.data, self._limits.images, self._pool)
+        pixels = self._pixels(image)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
@@ -211,8 +214,7 @@ class LocalDevice:
             rows.update(its)
 
         async def embed(image: DeviceImage, turn: int) -> float:
-            pixels = PixelLoader(image.data, self._limits.images, self._pool)
-            done = await engine.embed(Image(image.key, pixels), caller, turn)
+            done = await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
             work.done(rows_of.pop(image.key, {}))
             return done.spent_ms
 
@@ -227,7 +229,7 @@ class LocalDevice:
         """
         if self._backlog.total_ms() > self._limits.batches.idle_below_ms:
             return "given_up"
-        pixels = PixelLoader(image.data, self._limits.images, self._pool)
+        pixels = self._pixels(image)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         return await self._engine(model).prepare(asked, tenant)
 
@@ -280,6 +282,9 @@ class LocalDevice:
                 return await click.unless_superseded(question.ask(prompt, turn, click.watch))
             except Superseded as error:
                 return error
+
+    def _pixels(self, image: DeviceImage) -> PixelLoader:
+        return PixelLoader(image.data, self._limits.images, self._pool, self._telemetry)
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:

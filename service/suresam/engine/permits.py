@@ -50,6 +50,7 @@ class Permits:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self._is_closed = False
+        telemetry.requests_in_flight.set_function(lambda: self._in_flight)
 
     @property
     def is_closed(self) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.segmentation.images import ImageLimits, read_pixels
+from suresam.telemetry import Telemetry
 
 
 class PixelLoader:
@@ -17,15 +18,19 @@ class PixelLoader:
         data: the file, or None where it did not come along.
         limits: of an image.
         pool: for decoding, off the event loop.
+        telemetry: is told the time.
 
     Attributes:
         spent_ms: milliseconds, 0 if it was not asked.
     """
 
-    def __init__(self, data: bytes | None, limits: ImageLimits, pool: Executor) -> None:
+    def __init__(
+        self, data: bytes | None, limits: ImageLimits, pool: Executor, telemetry: Telemetry
+    ) -> None:
         self._data = data
         self._limits = limits
         self._pool = pool
+        self._telemetry = telemetry
         self.spent_ms = 0.0
 
     async def __call__(self) -> NDArray[np.uint8]:
@@ -34,5 +39,7 @@ class PixelLoader:
         started = time.monotonic()
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
-        self.spent_ms = (time.monotonic() - started) * 1000
+        spent_s = time.monotonic() - started
+        self._telemetry.stage_seconds.labels("decode_image").observe(spent_s)
+        self.spent_ms = spent_s * 1000
         return pixels

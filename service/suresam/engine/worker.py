@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from suresam.engine.device_threads import DeviceThreads
 from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
-from suresam.engine.scheduler import BatchLimits, Scheduler
+from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
     ConfigurationError,
@@ -80,7 +81,7 @@ class Worker:
         self._costs = costs
         self._cache = cache
         self._telemetry = telemetry
-        device = next(iter(backbones.values())).device
+        device = self._device = next(iter(backbones.values())).device
         self._threads = DeviceThreads(device, decode_threads)
         self._row_caps = RowCaps(time.monotonic)
         self._black_box = black_box
@@ -98,6 +99,9 @@ class Worker:
         # Held while an embedding is kept, so that a thread that was replaced keeps none.
         self._putting = threading.Lock()
         self._thread: threading.Thread | None = None
+        for stage in (ENCODE, DECODE):
+            age_s = telemetry.queue_age_seconds.labels(stage, device)
+            age_s.set_function(partial(self.queue_age_s, stage))
 
     def start(self) -> None:
         """Start the thread; it warms every model up first."""
@@ -183,6 +187,17 @@ class Worker:
     def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
         """Device milliseconds of rows by (stage, model), by the cost table."""
         return self._scheduler.work_ms(rows)
+
+    def queue_age_s(self, stage: str) -> float:
+        """Seconds for which the oldest job of a stage has waited; 0 when none waits."""
+        now = time.monotonic()
+        with self._changed:
+            waiting = (
+                job.submitted_at
+                for reply, job in self._jobs.items()
+                if job.stage == stage and not reply.running() and not reply.done()
+            )
+            return max(0.0, now - min(waiting, default=now))
 
     def stop(self) -> None:
         """Finish the running launch, refuse what waits, end the thread."""
@@ -309,17 +324,17 @@ class Worker:
         with self._changed:
             if not self._is_mine():
                 return
-            self._record(batch, launch_ms)
+            queue_ms = [(started - job.submitted_at) * 1000 for job in batch]
+            self._record(batch, launch_ms, queue_ms)
             if batch[0].is_suspect:
                 self._quarantine.clear(batch[0].identity)
-            for job, value in zip(batch, values, strict=True):
+            for job, value, waited_ms in zip(batch, values, queue_ms, strict=True):
                 if isinstance(value, ServiceError):
                     assert isinstance(job, DecodeJob), "an encode fails as a whole"
                     job.spent_ms = launch_ms / len(batch)
                     _fail(job, value)
                 else:
-                    queue_ms = (started - job.submitted_at) * 1000
-                    job.reply.set_result(Done(value, queue_ms, launch_ms, len(batch)))
+                    job.reply.set_result(Done(value, waited_ms, launch_ms, len(batch)))
             self._note(())
 
     def _launch(self, batch: Sequence[Job]) -> Sequence[Any]:
@@ -355,11 +370,14 @@ class Worker:
                 self._scheduler.remove(job)
                 self._report()
 
-    def _record(self, batch: Sequence[Job], launch_ms: float) -> None:
+    def _record(self, batch: Sequence[Job], launch_ms: float, queue_ms: Sequence[float]) -> None:
         stage, model = batch[0].stage, batch[0].model
         self._costs.record(stage, model, len(batch), launch_ms)
         self._telemetry.stage_seconds.labels(stage).observe(launch_ms / 1000)
         self._telemetry.batch_size.labels(stage, model).observe(len(batch))
+        waited = self._telemetry.queue_seconds.labels(stage, model)
+        for waited_ms in queue_ms:
+            waited.observe(waited_ms / 1000)
 
     def _make_way(self) -> None:
         for job in self._scheduler.given_up():
@@ -368,10 +386,9 @@ class Worker:
     def _report(self) -> None:
         waiting = self._scheduler.waiting()
         for model in self._backbones:
-            for stage in ("encode", "decode"):
+            for stage in (ENCODE, DECODE):
                 self._telemetry.queue_depth.labels(stage, model).set(waiting[stage, model])
-        device = next(iter(self._backbones.values())).device
-        self._telemetry.queue_cost_seconds.labels(device).set(self.work_ms(waiting) / 1000)
+        self._telemetry.queue_cost_seconds.labels(self._device).set(self.work_ms(waiting) / 1000)
 
     def _launch_ms(self, stage: str, model: str, rows: int) -> float:
         known_ms = self._costs.launch_ms(stage, model, rows)

@@ -328,6 +328,7 @@ class Router:
         for prompt, answer, encoded in zip(request.prompts, answers, masks, strict=True):
             prediction, route = answer.prediction, answer.route
             self._telemetry.route.labels(route.role or "member", route.reason).inc()
+            self._count(prediction, route.model)
             results.append(
                 Result(
                     prompt_id=prompt.prompt_id,
@@ -340,6 +341,19 @@ class Router:
                 )
             )
         return tuple(results)
+
+    def _count(self, prediction: Prediction | ResultError, model: str) -> None:
+        if isinstance(prediction, ResultError):
+            self._telemetry.result_errors.labels(prediction.code).inc()
+        elif (score := _finite_score(prediction)) is not None:
+            # One that is no number would stay in the sum for ever.
+            self._telemetry.uncertainty_score.labels(model).observe(score)
+
+
+def _finite_score(prediction: Prediction) -> float | None:
+    """1 - expected IoU of the best mask, where it was computed and is a number."""
+    expected = None if prediction.heads is None else prediction.heads[prediction.best].expected_iou
+    return None if expected is None or not math.isfinite(expected) else 1 - expected
 
 
 def _advice(prediction: Prediction | ResultError, options: SegmentOptions) -> Advice | None:

@@ -1,6 +1,11 @@
 import pytest
 
-from suresam.engine.budget import default_cache_bytes, default_host_cache_bytes, free_host_bytes
+from suresam.engine.budget import (
+    default_cache_bytes,
+    default_host_cache_bytes,
+    free_host_bytes,
+    total_host_bytes,
+)
 
 GIB = 2**30
 
@@ -21,6 +26,7 @@ def machine(tmp_path):
 
 def test_a_machine_lends_what_it_has(machine):
     assert machine(3 * GIB) == 3 * GIB
+    assert machine(64 * GIB) == 64 * GIB
 
 
 def test_a_container_lends_what_its_limit_leaves(machine):
@@ -49,3 +55,11 @@ def test_behind_a_gpu_stands_a_quarter_of_what_is_free_and_at_most_eight_gib(mon
         monkeypatch.setattr("suresam.engine.budget.free_host_bytes", lambda free=free: free)
         assert default_host_cache_bytes("cuda:0") == wanted
         assert default_host_cache_bytes("cpu") == default_host_cache_bytes("fake") == 0
+
+
+def test_all_that_there_may_be_is_the_machines_or_the_containers(machine, tmp_path):
+    machine(GIB)  # of which "MemTotal: 1 kB"
+    assert total_host_bytes(tmp_path / "meminfo", tmp_path) == 1024
+    (tmp_path / "memory.max").write_text("512\n")
+    assert total_host_bytes(tmp_path / "meminfo", tmp_path) == 512
+    assert total_host_bytes(tmp_path / "none", tmp_path) is None

@@ -136,6 +136,12 @@ async def test_counters_do_not_fall_when_an_engine_is_replaced(engine, telemetry
     assert launches(telemetry.exposition(await engine.metrics())) == 2
 
 
+async def test_a_child_tells_of_itself_and_of_who_waits(engine, telemetry):
+    told = telemetry.exposition(await engine.metrics())
+    for name in (b"engine_process_resident_memory_bytes ", b'queue_age_seconds{device="fake",'):
+        assert b"\nsuresam_" + name in told
+
+
 async def test_an_input_that_kills_engines_is_tried_alone_and_then_refused(engine, backbone):
     crash = replace(CALL, image=photo(CRASH))
     front = await held(engine, backbone)

@@ -381,6 +381,27 @@ def test_what_waits_is_told_by_count_and_by_cost(
     assert count("queue_cost_seconds", device="fake") == pytest.approx(expected / 1000)
 
 
+def test_the_oldest_of_a_stage_that_waits_is_told_by_its_age(
+    start_worker, backbone, hold, decode_job, count
+):
+    worker = start_worker(backbone)
+    hold(worker, backbone)
+    old, young = decode_job(1), decode_job(2)
+    old.submitted_at -= 100
+    for job in (old, young):
+        worker.submit(job)
+    age = {"device": "fake"}
+    assert 100 <= count("queue_age_seconds", stage="decode", **age) < 200
+    assert count("queue_age_seconds", stage="encode", **age) == 0  # it runs and waits no more
+    old.reply.cancel()
+    assert count("queue_age_seconds", stage="decode", **age) < 100
+    backbone.gate.set()
+    young.reply.result(WAIT_S)
+    assert count("queue_age_seconds", stage="decode", **age) == 0
+    assert count("queue_seconds_count", stage="decode", model="fake-small") == 1
+    assert count("queue_seconds_sum", stage="decode", model="fake-small") > 0
+
+
 def test_warming_up_measures_every_model(start_worker, count):
     small, large = FakeBackbone("fake-small"), FakeBackbone("fake-large")
     worker = start_worker(small, large)

@@ -1,3 +1,4 @@
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from suresam.domain import (
+    HeadScores,
     ImageSize,
     OutputRequest,
     Prediction,
@@ -71,8 +73,9 @@ def route():
     def make(engine, **limits):
         pools.append(ThreadPoolExecutor(1))
         bounds = RouterLimits(PromptLimits(), **limits)
-        return Router(engine, "f", ("tiny", "huge"), bounds, {}, pools[-1], Telemetry())
+        return Router(engine, "f", ("tiny", "huge"), bounds, {}, pools[-1], make.telemetry)
 
+    make.telemetry = Telemetry()
     yield make
     for pool in pools:
         pool.shutdown()
@@ -99,6 +102,26 @@ async def test_an_answer_has_masks_scores_and_a_receipt(route):
     assert result.masks[0].rle.size == (2, 4)
     assert (result.route.model, result.route.role) == ("tiny", "small")
     assert result.route.cost == {"tiny": 2.0, "huge": None, "spent": 1.0}
+
+
+def sure(expected_iou):
+    """Of all masks so much is expected."""
+    heads = HeadScores({}, None, None, None, True, expected_iou)
+    return replace(prediction(), heads=(heads,) * 3)
+
+
+async def test_scores_and_errors_of_results_are_counted_but_not_what_is_no_number(route):
+    failed = ResultError("out_of_memory", "it did")
+    answers = (sure(0.75), sure(None), sure(math.nan), prediction(), failed)
+    prompts = [Prompt(points=[(1, 1)])] * len(answers)
+    await route(TinyEngine(*answers)).segment(request(*prompts))
+    counted = route.telemetry.registry.get_sample_value
+    score = {"model": "tiny"}
+    assert counted("suresam_uncertainty_score_count", score) == 1
+    assert counted("suresam_uncertainty_score_sum", score) == 0.25
+    for bound, below in (("0.2", 0), ("0.25", 1)):
+        assert counted("suresam_uncertainty_score_bucket", score | {"le": bound}) == below
+    assert counted("suresam_result_errors_total", {"code": "out_of_memory"}) == 1
 
 
 class CountingPool(ThreadPoolExecutor):

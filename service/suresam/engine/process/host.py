@@ -66,6 +66,7 @@ async def _load(host: "_Host", black_box: BlackBox, build: Build, limits: Engine
     try:
         members = await loop.run_in_executor(None, build)
         telemetry = Telemetry()
+        telemetry.watch_process("suresam_engine")
         pool = ThreadPoolExecutor(limits.cpu_threads, "uploads")
         device = LocalDevice(members, limits, pool, telemetry, black_box=black_box, leave=_leave)
         device.start()

@@ -1,0 +1,32 @@
+"""What the committed dashboards ask of Prometheus."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from programs import ROOT
+
+DASHBOARDS = sorted((ROOT / "docker/grafana/dashboards").glob("*.json"))
+
+
+class Query(NamedTuple):
+    """One query of a panel, as it stands in the file."""
+
+    dashboard: str
+    panel: str
+    expr: str
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those that show something, rows left out."""
+    return (panel for panel in dashboard["panels"] if panel["type"] != "row")
+
+
+def queries() -> list[Query]:
+    """Every query of every panel."""
+    return [
+        Query(path.stem, panel["title"], target["expr"])
+        for path in DASHBOARDS
+        for panel in panels(json.loads(path.read_text()))
+        for target in panel["targets"]
+    ]
