@@ -1,4 +1,4 @@
-"""`suresam bench route`: who answers a running service's clicks, how late, how well, at what cost."""
+"""`suresam bench route`: who answers a service's clicks, how late, how well and at what cost."""
 
 import argparse
 import asyncio

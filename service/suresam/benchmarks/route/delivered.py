@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.benchmarks.route.clicks import RoutedClick, answered
-from suresam.benchmarks.serve.exchange import NO_ERRORS, REFUSALS
+from suresam.benchmarks.serve.exchange import OK, REFUSALS
 from suresam.benchmarks.serve.measurements import Percentiles, percentiles
 from suresam.evaluation.bootstrap import Estimate, ImageBootstrap
 
@@ -181,9 +181,8 @@ def _difference(
 
 
 def errors_of(clicks: Sequence[RoutedClick]) -> dict[str, int]:
-    """Clicks that got no masks by code, most frequent first."""
-    codes = Counter(click.code for click in clicks if click.code not in NO_ERRORS)
-    return dict(codes.most_common())
+    """Clicks that got no masks by code, most frequent first; `NO_SESSION` were never sent."""
+    return dict(Counter(click.code for click in clicks if click.code != OK).most_common())
 
 
 def _bootstrap(clicks: Sequence[RoutedClick]) -> ImageBootstrap:

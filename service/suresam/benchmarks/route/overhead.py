@@ -93,9 +93,7 @@ def measure_overhead(
         if address is None:
             return _all_ways(ask, session_id, prompt, rounds, seed)
         with GrpcClient(address) as grpc:
-            return _all_ways(
-                ask | {"gRPC": grpc.segment_session}, session_id, prompt, rounds, seed
-            )
+            return _all_ways(ask | {"gRPC": grpc.segment_session}, session_id, prompt, rounds, seed)
 
 
 def _all_ways(

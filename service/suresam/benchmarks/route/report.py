@@ -8,8 +8,7 @@ from suresam.benchmarks.route.delivered import Added, Delivered, Pairs, errors_o
 from suresam.benchmarks.route.run import RouteReport
 from suresam.columns import aligned
 from suresam.domain import AUTO
-from suresam.evaluation.bootstrap import Estimate
-from suresam.evaluation.rows import estimate_row
+from suresam.evaluation.rows import estimate_row, told
 from suresam.routing.policy import OVERLOAD
 
 
@@ -21,8 +20,8 @@ def route_lines(report: RouteReport) -> list[str]:
     for each in report.delivered:
         errors = errors_of(report.clicks[each.load, each.mode])
         if errors:
-            told = ", ".join(f"{number} x {code}" for code, number in errors.items())
-            lines.append(f"{_name(each)}: {told}")
+            counts = ", ".join(f"{number} x {code}" for code, number in errors.items())
+            lines.append(f"{_name(each)}: {counts}")
         if each.is_void:
             lines.append(
                 f"{_name(each)}: VOID, the generator itself was {_ms(each.lag_p99_ms)} ms late "
@@ -49,7 +48,7 @@ def delivered_table(delivered: Sequence[Delivered]) -> list[str]:
             _percent(each.escalated_share),
             *(_ms(ms) for ms in (each.latency.p50_ms, each.latency.p95_ms, each.latency.p99_ms)),
             _ms(each.spent_ms),
-            _estimate(each.iou),
+            told(each.iou),
         )
         for each in delivered
     ]
@@ -76,7 +75,7 @@ def added_table(added: Sequence[Added]) -> list[str]:
         ("a click that stayed, ms (median of pairs)", *(_pairs(each.stayed) for each in added)),
         ("an escalated click, ms (median of pairs)", *(_pairs(each.larger) for each in added)),
         ("device ms an answer", *(_signed(each.spent_ms) for each in added)),
-        ("mean IoU", *(_estimate(each.iou, sign="+") for each in added)),
+        ("mean IoU", *(told(each.iou, sign="+") for each in added)),
     ]
     return aligned(rows)
 
@@ -84,10 +83,10 @@ def added_table(added: Sequence[Added]) -> list[str]:
 def verdict(overloaded: Delivered) -> str:
     """Whether more than can be done was seen to fall back to the small member."""
     share = overloaded.reasons.get(OVERLOAD, 0) / (overloaded.answered or 1)
-    told = f"{OVERLOAD} kept {share:.1%} of the answers with the small member"
-    if not share:
-        return f"at {overloaded.load} no answer was kept with the small member for {OVERLOAD}"
-    return f"at {overloaded.load} {told}; {_percent(overloaded.escalated_share)} were escalated"
+    return (
+        f"at {overloaded.load} {OVERLOAD} kept {share:.1%} of the answers with the small member, "
+        f"and {_percent(overloaded.escalated_share)} were escalated"
+    )
 
 
 def route_json(report: RouteReport) -> dict[str, Any]:
@@ -129,10 +128,3 @@ def _percent(share: float | None) -> str:
 
 def _pairs(pairs: Pairs) -> str:
     return f"{_signed(pairs.median_ms)} ({pairs.count})"
-
-
-def _estimate(estimate: Estimate, sign: str = "") -> str:
-    if not estimate.num_targets:
-        return "-"
-    value, low, high = (f"{x:{sign}.3f}" for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]"

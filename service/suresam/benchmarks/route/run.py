@@ -116,9 +116,7 @@ class _Rounds:
     async def run(self) -> RouteReport:
         options = self._options
         capacity = options.capacity or await self._capacity()
-        rates = {
-            f"{share:g} x": share * capacity for share in (options.low, options.overload)
-        }
+        rates = {f"{share:g} x": share * capacity for share in (options.low, options.overload)}
         phases: dict[tuple[str, str], list[Phase]] = {
             (load, mode): [] for load in rates for mode in MODES
         }
