@@ -128,7 +128,8 @@ def _all_ways(
 
 
 def _check_stayed(answer: SegmentResponse) -> None:
-    reason = answer.results[0].route.reason
+    route = answer.results[0].route
+    reason = "no reason" if route is None else route.reason
     if reason != GAIN_BELOW_THRESHOLD:
         raise ConfigurationError(
             f"a click that should stay with the small member was answered for {reason}, not "
