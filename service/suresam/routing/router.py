@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from suresam.domain import (
     AUTO,
-    Advice,
     ImageSize,
     Mask,
     Prediction,
@@ -145,6 +144,7 @@ class Router:
             entropy="entropy" in options.uncertainty.methods,
             # Without them nobody could say what a larger member would gain.
             heads="usam" in options.uncertainty.methods or escalation is not None,
+            advice="usam" in options.uncertainty.methods,
             turn=turn,
         )
         reply = await self._engine.segment(call)
@@ -265,18 +265,11 @@ class Router:
                     masks=encoded,
                     best=None if isinstance(prediction, ResultError) else prediction.best,
                     route=route,
-                    advice=_advice(prediction, options),
+                    advice=None if isinstance(prediction, ResultError) else prediction.advice,
                     error=prediction if isinstance(prediction, ResultError) else None,
                 )
             )
         return tuple(results)
-
-
-def _advice(prediction: Prediction | ResultError, options: SegmentOptions) -> Advice | None:
-    """It is the heads' advice: who did not ask for them gets none."""
-    if isinstance(prediction, ResultError) or "usam" not in options.uncertainty.methods:
-        return None
-    return prediction.advice
 
 
 def _is_quick(predictions: Sequence[Prediction | ResultError], options: SegmentOptions) -> bool:
