@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.benchmarks.route.clicks import RoutedClick, answered
-from suresam.benchmarks.serve.exchange import OK, REFUSALS
+from suresam.benchmarks.serve.exchange import NO_SESSION, OK, REFUSALS
 from suresam.benchmarks.serve.measurements import Percentiles, percentiles
 from suresam.evaluation.bootstrap import Estimate, ImageBootstrap
 
@@ -26,7 +26,9 @@ class Delivered:
         offered: clicks that waited for an answer.
         answered: of them, how many got masks.
         refused: of them, how many were told to come back later.
-        failed: of them, how many ended with another error, or were never sent.
+        not_sent: of them, those on pictures whose upload had failed.
+        failed: of them, how many ended with another error.
+        uploads: errors of pictures by code, most frequent first.
         reasons: how many answers were given for each of `routing.policy.REASONS`.
         escalated: how many answers a larger member gave.
         latency, stayed, larger: of all answers, those that are no larger member's, and those
@@ -44,7 +46,9 @@ class Delivered:
     offered: int
     answered: int
     refused: int
+    not_sent: int
     failed: int
+    uploads: dict[str, int]
     reasons: dict[str, int]
     escalated: int
     latency: Percentiles
@@ -102,6 +106,7 @@ def deliver(
     rate: float,
     seconds: float,
     clicks: Sequence[RoutedClick],
+    uploads: Sequence[str],
     lags_ms: Sequence[float | None],
     max_lag_ms: float,
 ) -> Delivered:
@@ -109,6 +114,7 @@ def deliver(
 
     Args:
         clicks: of all of them.
+        uploads: codes of what became of the pictures.
         lags_ms: the generator's own, p99 of each round; None for one without clicks.
         max_lag_ms: their bound.
     """
@@ -118,6 +124,7 @@ def deliver(
     for click, receipt in zip(told, receipts, strict=True):
         by_larger[receipt.is_escalated].append(click.latency_ms)
     refused = sum(click.code in REFUSALS for click in clicks)
+    not_sent = sum(click.code == NO_SESSION for click in clicks)
     lag_ms = max((lag for lag in lags_ms if lag is not None), default=None)
     return Delivered(
         load=load,
@@ -127,7 +134,9 @@ def deliver(
         offered=len(clicks),
         answered=len(told),
         refused=refused,
-        failed=len(clicks) - len(told) - refused,
+        not_sent=not_sent,
+        failed=len(clicks) - len(told) - refused - not_sent,
+        uploads=_errors(uploads),
         reasons=dict(Counter(receipt.reason for receipt in receipts).most_common()),
         escalated=len(by_larger[True]),
         latency=percentiles([click.latency_ms for click in told]),
@@ -181,8 +190,12 @@ def _difference(
 
 
 def errors_of(clicks: Sequence[RoutedClick]) -> dict[str, int]:
-    """Clicks that got no masks by code, most frequent first; `NO_SESSION` were never sent."""
-    return dict(Counter(click.code for click in clicks if click.code != OK).most_common())
+    """Clicks that got no masks by code, most frequent first."""
+    return _errors([click.code for click in clicks])
+
+
+def _errors(codes: Sequence[str]) -> dict[str, int]:
+    return dict(Counter(code for code in codes if code != OK).most_common())
 
 
 def _bootstrap(clicks: Sequence[RoutedClick]) -> ImageBootstrap:

@@ -86,14 +86,9 @@ def _draw_costs(axes: Axes, report: RouteReport) -> None:
             marker=marker,
             markersize=8,
             capsize=3,
+            linestyle="",
             color=_MODES[each.mode],
-        )
-        axes.annotate(
-            f"{each.mode}, {each.load}",
-            (each.spent_ms, value),
-            xytext=(8, 8),
-            textcoords="offset points",
-            fontsize=9,
+            label=f"{each.mode}, {each.load}",
         )
     axes.set(
         title="accuracy and cost as delivered (95 % by scene)",
@@ -101,8 +96,9 @@ def _draw_costs(axes: Axes, report: RouteReport) -> None:
         ylabel="mean IoU of the best mask",
     )
     axes.set_xlim(left=0)
-    axes.margins(x=0.25)
     axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", fontsize=9)
 
 
 def _draw_course(

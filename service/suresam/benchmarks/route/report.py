@@ -18,10 +18,11 @@ def route_lines(report: RouteReport) -> list[str]:
     lines = [f"capacity {report.capacity_per_s:.1f} clicks/s of the small member, {how}", ""]
     lines += delivered_table(report.delivered)
     for each in report.delivered:
-        errors = errors_of(report.clicks[each.load, each.mode])
-        if errors:
-            counts = ", ".join(f"{number} x {code}" for code, number in errors.items())
-            lines.append(f"{_name(each)}: {counts}")
+        errors = {"clicks": errors_of(report.clicks[each.load, each.mode]), "uploads": each.uploads}
+        for what, codes in errors.items():
+            if codes:
+                counts = ", ".join(f"{number} x {code}" for code, number in codes.items())
+                lines.append(f"{_name(each)}: {what}: {counts}")
         if each.is_void:
             lines.append(
                 f"{_name(each)}: VOID, the generator itself was {_ms(each.lag_p99_ms)} ms late "
@@ -35,8 +36,8 @@ def route_lines(report: RouteReport) -> list[str]:
 def delivered_table(delivered: Sequence[Delivered]) -> list[str]:
     """A line for each load and mode."""
     head = (
-        "", "offered/s", "answered/s", "refused", "failed", "escalated", "p50 ms", "p95 ms",
-        "p99 ms", "device ms", "mean IoU",
+        "", "offered/s", "answered/s", "refused", "not sent", "failed", "escalated", "p50 ms",
+        "p95 ms", "p99 ms", "device ms", "mean IoU",
     )  # fmt: skip
     rows = [
         (
@@ -44,6 +45,7 @@ def delivered_table(delivered: Sequence[Delivered]) -> list[str]:
             f"{each.offered / each.seconds:.1f}",
             f"{each.answered / each.seconds:.1f}",
             str(each.refused),
+            str(each.not_sent),
             str(each.failed),
             _percent(each.escalated_share),
             *(_ms(ms) for ms in (each.latency.p50_ms, each.latency.p95_ms, each.latency.p99_ms)),

@@ -140,6 +140,7 @@ class _Rounds:
                 rates[load],
                 options.seconds * options.rounds,
                 clicks[load, mode],
+                [e.code for phase in its for e in phase.exchanges if e.kind == "upload"],
                 [phase.lag_p99_ms for phase in its],
                 options.max_lag_ms,
             )

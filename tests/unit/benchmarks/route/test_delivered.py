@@ -34,7 +34,7 @@ def refusal(at_s=0.0, code="overloaded"):
 
 def delivered(exchanges, mode="auto", load="2 x", lags_ms=(1.0,), max_lag_ms=20.0):
     clicks = routed_clicks(exchanges, 0)
-    return deliver(load, mode, 10.0, 2.0, clicks, lags_ms, max_lag_ms)
+    return deliver(load, mode, 10.0, 2.0, clicks, ["ok", "overloaded"], lags_ms, max_lag_ms)
 
 
 def test_a_click_is_worth_its_best_masks_iou_with_what_was_meant():
@@ -58,7 +58,8 @@ def test_answers_refusals_and_failures_are_counted_apart():
         [click(), click(0.1, 300, ASKED), click(0.2, 50, BUSY, LEFT), refusal(0.3),
          refusal(0.4, "generator_timeout"), refusal(0.5, "no_session")]
     )  # fmt: skip
-    assert (found.offered, found.answered, found.refused, found.failed) == (6, 3, 1, 2)
+    assert (found.offered, found.answered, found.refused) == (6, 3, 1)
+    assert (found.not_sent, found.failed, found.uploads) == (1, 1, {"overloaded": 1})
     assert found.reasons == {"gain_below_threshold": 1, "expected_gain": 1, "overload": 1}
     assert (found.escalated, found.escalated_share) == (1, pytest.approx(1 / 3))
     assert found.latency.p50_ms == pytest.approx(100)
@@ -113,7 +114,7 @@ def test_tables_and_verdict_tell_it():
     overloaded = delivered(auto)
     table = delivered_table([delivered(small, "small"), overloaded])
     assert table[1].split()[:6] == ["small,", "2", "x", "1.5", "1.5", "0"]
-    assert table[2].split()[3:8] == ["2.0", "1.5", "1", "0", "33.3%"]
+    assert table[2].split()[3:9] == ["2.0", "1.5", "1", "0", "0", "33.3%"]
     assert [line.split() for line in reason_table([overloaded])[1:]] == [
         ["overload", "66.7%"],
         ["expected_gain", "33.3%"],

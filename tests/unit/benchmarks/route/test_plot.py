@@ -29,7 +29,7 @@ def test_it_is_drawn_with_and_without_answers(is_answered):
         key: routed_clicks(its if is_answered else [refusal()], 0) for key, its in EXCHANGES.items()
     }
     delivered = {
-        (load, mode): deliver(load, mode, 5.0, 2.0, its, [1.0], 20.0)
+        (load, mode): deliver(load, mode, 5.0, 2.0, its, [], [1.0], 20.0)
         for (load, mode), its in clicks.items()
     }
     added = tuple(
