@@ -98,7 +98,7 @@ def _draw_costs(axes: Axes, report: RouteReport) -> None:
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", fontsize=9)
+        axes.legend(loc="upper center", fontsize=9)
 
 
 def _draw_course(
