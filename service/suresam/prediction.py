@@ -44,6 +44,7 @@ class Wanted:
         size: of the image, pixels.
         multimask: three candidates, or one mask by the stability rule.
         masks, low_res_logits, maps, entropy, heads: whether to return them.
+        advice: whether to, beside the heads that it follows from.
     """
 
     size: ImageSize
@@ -53,6 +54,7 @@ class Wanted:
     maps: bool = False
     entropy: bool = False
     heads: bool = False
+    advice: bool = False
 
 
 @torch.inference_mode()
@@ -165,7 +167,7 @@ def _answer(
         answer["low_res_logits"] = logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).half()
     if wants.maps:
         answer["entropy_maps"] = binary_entropy(logits).half()
-    if wants.heads and _is_calibrated(heads):  # its advice may be a click
+    if wants.advice and _is_calibrated(heads):  # it may be a click
         answer["all_logits"] = low_res_logits
     return answer
 
@@ -193,13 +195,14 @@ def _finish(
             return NonFiniteOutput("the output of the uncertainty heads is not finite")
         read = heads.reading.read(scores.heads, scores.decoder, tokens, row.kind)
         best = int(np.argmax(predicted_iou))
-        advice = advise(
-            read,
-            best,
-            find_click=lambda: click_after(
-                backbone, row, told["all_logits"], scores.by_token[0], tokens[best], wants.size
-            ),
-        )
+        if wants.advice:
+            advice = advise(
+                read,
+                best,
+                find_click=lambda: click_after(
+                    backbone, row, told["all_logits"], scores.by_token[0], tokens[best], wants.size
+                ),
+            )
     return Prediction(
         size=wants.size,
         tokens=tuple(tokens),

@@ -153,7 +153,9 @@ class Segmenter:
         embedded = image if isinstance(image, EmbeddedImage) else self.embed(image)
         check_inside([prompt], embedded.size)
         row = prompt_row(prompt, embedded.size, embedded.embedding, self._backbone)
-        wanted = Wanted(embedded.size, multimask, low_res_logits=True, entropy=True, heads=True)
+        wanted = Wanted(
+            embedded.size, multimask, low_res_logits=True, entropy=True, heads=True, advice=True
+        )
         [prediction] = predict(self._backbone, [row], [wanted], self._heads)
         if not isinstance(prediction, Prediction):
             raise prediction

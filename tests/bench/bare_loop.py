@@ -40,7 +40,7 @@ def main() -> None:
     [embedding] = device.encode([np.zeros((height, width, 3), np.uint8)])
     row = prompt_row(Prompt((Point(width / 2, height / 3),)), size, embedding, device)
     # What the API asks of the engine where a request names nothing.
-    wanted = Wanted(size, entropy=True, heads=True)
+    wanted = Wanted(size, entropy=True, heads=True, advice=True)
     predict(device, [row] * rows, [wanted] * rows)
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < options.seconds:

@@ -14,6 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from suresam import Segmenter
+from suresam.cli import main
 from suresam.client import Client, GrpcClient
 from suresam.domain import Point, Prompt, RouteRequest
 from suresam.masks.rle import decode_rle
@@ -181,3 +182,8 @@ def test_small_answers_all_where_the_operator_says_nothing_else(server):
     assert {result.route.model for result in results} == {"demo-small"}
     assert {result.route.reason for result in results} == {"no_gain_estimate"}
     assert np.isfinite([result.masks[0].area for result in results]).all()
+
+
+def test_a_server_that_routes_nothing_has_no_routing_to_measure(server, capsys):
+    assert main(["bench", "route", "--url", server.url, "--scenes", "1", "--size", "96"]) == 2
+    assert "start it with --route auto" in capsys.readouterr().err

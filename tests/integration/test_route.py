@@ -1,13 +1,16 @@
 """Escalation as delivered: the real command with the bundled pair, through both transports."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from integration.conftest import ended_by
+from PIL import Image
 
 from suresam.benchmarks.server_process import ServerProcess
+from suresam.cli import main
 from suresam.client import Client, GrpcClient
 from suresam.domain import Point, Prompt, RouteRequest, UncertaintyRequest
 from suresam.masks.rle import decode_rle
@@ -106,3 +109,39 @@ def test_who_asks_for_no_heads_hears_of_none_and_is_escalated_all_the_same(clien
     for result in results:
         assert result.advice is None
         assert all(mask.uncertainty.expected_iou is None for mask in result.masks)
+
+
+def test_bench_route_tells_who_answered_and_writes_it(server, tmp_path, capsys):
+    told = main(
+        ["bench", "route", "--url", server.url, "--capacity", "8", "--seconds", "1", "--rounds",
+         "1", "--scenes", "2", "--size", "96", "--think", "0.2", "--max-lag-ms", "60000", "--out",
+         str(tmp_path)]
+    )  # fmt: skip
+    assert told == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["capacity_per_s"], report["is_measured"]) == (8, False)
+    found = {(each["load"], each["mode"]): each for each in report["delivered"]}
+    for (load, mode), each in found.items():
+        assert each["offered"] == each["answered"] > 0
+        assert sum(each["reasons"].values()) == each["answered"]
+        assert each["iou"]["clicks"] == each["answered"]
+        assert 0 < each["iou"]["value"] < 1
+        assert each["spent_ms"] > 0
+        assert set(each["reasons"]) == {"requested"} or mode == "auto"
+        twin = found[load, "auto"]
+        assert each["offered"] == twin["offered"]
+    for added in report["added"]:
+        pairs = added["stayed"]["count"] + added["larger"]["count"]
+        assert pairs == found[added["load"], "auto"]["answered"]
+    assert "what mode auto adds" in capsys.readouterr().out
+    with Image.open(tmp_path / "route.png") as picture:
+        assert picture.width > 1000
+
+
+def test_bench_route_times_a_click_that_stays(server, capsys):
+    words = ["bench", "route", "--url", server.url, "--grpc", server.address]
+    assert main([*words, "--overhead", "2", "--size", "96"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[-4:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        ("REST", "all"), ("REST", "entropy"), ("gRPC", "all"), ("gRPC", "entropy"),
+    ]  # fmt: skip

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from heads import heads_of
+from heads import calibration_of, heads_of
 
 from suresam.domain import Box, ImageSize, Prediction, Prompt
 from suresam.errors import NonFiniteOutput
@@ -189,6 +189,17 @@ def test_heads_are_told_to_those_who_ask_and_follow_the_token_that_made_the_mask
         for told, token in zip(prediction.heads, prediction.tokens, strict=True):
             values = [told.values[name] for name in heads.heads.info.names]
             assert values == pytest.approx(scores[row, token].tolist(), abs=1e-6)
+
+
+def test_advice_is_given_to_those_who_ask(backbone):
+    calibration = calibration_of("fake-small", "fake-large")
+    heads = heads_of("fake-small", calibration=calibration)
+    wanted = [Wanted(SIZE, heads=True, advice=True), Wanted(SIZE, heads=True), Wanted(SIZE)]
+    rows = [row_of(backbone) for _ in wanted]
+    advised, read, plain = predict(backbone, rows, wanted, heads)
+    assert advised.advice is not None
+    assert (read.advice, plain.advice) == (None, None)
+    assert [m.expected_iou for m in read.heads] == [m.expected_iou for m in advised.heads]
 
 
 def test_without_heads_none_are_told(backbone):

@@ -99,8 +99,8 @@ def _ways(
         "+ entropy": _Way([image], [middle], entropy),
     }
     if heads is not None:
-        with_heads = Wanted(size, heads=True)
-        both = Wanted(size, entropy=True, heads=True)
+        with_heads = Wanted(size, heads=True, advice=True)
+        both = Wanted(size, entropy=True, heads=True, advice=True)
         ways["+ all heads"] = _Way([image], [middle], with_heads, heads)
         ways["+ entropy and heads"] = _Way([image], [middle], both, heads)
     ways["8 prompts"] = _Way([image], [middle, *others], entropy)

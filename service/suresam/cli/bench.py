@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suresam.cli import bench_device, bench_serve
+from suresam.cli import bench_device, bench_route, bench_serve
 from suresam.columns import aligned
 from suresam.errors import ConfigurationError
 
@@ -58,6 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     uncertainty.set_defaults(run=run_uncertainty)
     bench_device.add_parser(benches)
     bench_serve.add_parser(benches)
+    bench_route.add_parser(benches)
 
 
 def run_uncertainty(options: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ class SegmentCall:
         image: an uploaded file, or None for a session's image.
         session_id, image_id: where to look; image_id None is the session's first.
         multimask, masks, low_res_logits, maps, entropy, heads: what each prediction should hold.
+        advice: whether it should hold any, beside heads.
         turn: of the first prompt; a request that comes in several calls counts them on.
         is_escalation: whether a smaller member has answered before, not well enough.
         is_free: whether the tenant's limits do not count it, since nobody asked for it.
@@ -49,6 +50,7 @@ class SegmentCall:
     maps: bool = False
     entropy: bool = False
     heads: bool = False
+    advice: bool = False
     turn: int = 0
     is_escalation: bool = False
     is_free: bool = False

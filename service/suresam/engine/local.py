@@ -340,6 +340,7 @@ class _Question:
             maps=call.maps,
             entropy=call.entropy,
             heads=call.heads,
+            advice=call.advice,
         )
         return await self.engine.answer(prompt, self.image, wanted, self.caller, turn, watch)
 

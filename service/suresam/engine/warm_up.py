@@ -57,7 +57,7 @@ def warm_up(
         prepare(ENCODE)
         [embedding] = backbone.encode([image])
         kinds = _kinds_of_rows(backbone, embedding)
-        wanted = Wanted(SIZE, entropy=True, heads=True)
+        wanted = Wanted(SIZE, entropy=True, heads=True, advice=True)
         launches: dict[str, Callable[[int], object]] = {
             ENCODE: lambda rows: backbone.encode([image] * rows),
             DECODE: lambda rows: predict(backbone, [kinds[0]] * rows, [wanted] * rows, heads),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from suresam.domain import (
     AUTO,
-    Advice,
     ImageSize,
     Mask,
     Prediction,
@@ -196,6 +195,7 @@ class Router:
             entropy="entropy" in options.uncertainty.methods,
             # Without them nobody could say what a larger member would gain.
             heads="usam" in options.uncertainty.methods or escalation is not None,
+            advice="usam" in options.uncertainty.methods,
             turn=turn,
         )
         shadow = self._shadow if options.route.mode == AUTO else None
@@ -335,7 +335,7 @@ class Router:
                     masks=encoded,
                     best=None if isinstance(prediction, ResultError) else prediction.best,
                     route=route,
-                    advice=_advice(prediction, options),
+                    advice=None if isinstance(prediction, ResultError) else prediction.advice,
                     error=prediction if isinstance(prediction, ResultError) else None,
                     provisional=answer.is_provisional,
                 )
@@ -354,13 +354,6 @@ def _finite_score(prediction: Prediction) -> float | None:
     """1 - expected IoU of the best mask, where it was computed and is a number."""
     expected = None if prediction.heads is None else prediction.heads[prediction.best].expected_iou
     return None if expected is None or not math.isfinite(expected) else 1 - expected
-
-
-def _advice(prediction: Prediction | ResultError, options: SegmentOptions) -> Advice | None:
-    """It is the heads' advice: who did not ask for them gets none."""
-    if isinstance(prediction, ResultError) or "usam" not in options.uncertainty.methods:
-        return None
-    return prediction.advice
 
 
 def _is_quick(predictions: Sequence[Prediction | ResultError], options: SegmentOptions) -> bool:

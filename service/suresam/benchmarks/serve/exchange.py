@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from suresam.benchmarks.serve.aim import Aim
+from suresam.domain import Rle
 from suresam.errors import NotReady, Overloaded, RateLimited, ShuttingDown
 
 ExchangeKind = Literal["click", "upload", "one_shot", "cancelled_click", "slow_upload"]
@@ -31,6 +33,23 @@ REFUSALS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """Who answered a click and why, as its answer says.
+
+    Attributes:
+        model: name of the member.
+        is_escalated: whether a larger one was asked, and answered.
+        reason: one of `routing.policy.REASONS`.
+        spent_ms: device milliseconds of the answer.
+    """
+
+    model: str
+    is_escalated: bool
+    reason: str
+    spent_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """How a server answered.
 
@@ -39,12 +58,16 @@ class Reply:
         received_s: when it came, by the event loop's clock.
         has_retry_after: whether it said when to come back.
         session_id: of an upload.
+        receipt: of a click over REST, if the server gives any.
+        mask: its best one, likewise.
     """
 
     code: str
     received_s: float
     has_retry_after: bool = False
     session_id: str | None = None
+    receipt: Receipt | None = None
+    mask: Rle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +80,9 @@ class Exchange:
         sent_s: when it was; later if the generator lagged, or if a click had to wait for its
             upload. Not sent at all: the time at which that was clear.
         done_s: when the answer was there.
-        code, has_retry_after: as in `Reply`.
+        code, has_retry_after, receipt: as in `Reply`.
+        aim: of a click that was sent.
+        mask: as in `Reply`, kept where the aim has a truth that it can be compared with.
     """
 
     kind: ExchangeKind
@@ -66,6 +91,9 @@ class Exchange:
     done_s: float
     code: str
     has_retry_after: bool = False
+    receipt: Receipt | None = None
+    aim: Aim | None = None
+    mask: Rle | None = None
 
     @property
     def latency_ms(self) -> float:

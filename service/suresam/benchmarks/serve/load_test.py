@@ -11,7 +11,7 @@ from suresam.benchmarks.serve.exchange import Exchange
 from suresam.benchmarks.serve.measurements import Measurements, measure, percentile
 from suresam.benchmarks.serve.people import Person
 from suresam.benchmarks.serve.phase_log import PhaseLog
-from suresam.benchmarks.serve.pictures import Pictures
+from suresam.benchmarks.serve.pictures import PicturePile
 from suresam.benchmarks.serve.resident_memory import resident_bytes
 from suresam.benchmarks.serve.server_metrics import Samples, ServerMetrics, difference, read_samples
 from suresam.benchmarks.serve.target import Target
@@ -84,7 +84,7 @@ class LoadTest:
     def __init__(
         self,
         target: Target,
-        pictures: Pictures,
+        pictures: PicturePile,
         *,
         seed: int,
         goal_ms: float,

@@ -6,9 +6,8 @@ import numpy as np
 
 from suresam.benchmarks.serve.exchange import OK, Reply
 from suresam.benchmarks.serve.phase_log import PhaseLog
-from suresam.benchmarks.serve.pictures import Picture, Pictures
+from suresam.benchmarks.serve.pictures import Picture, PicturePile
 from suresam.benchmarks.serve.target import Target
-from suresam.domain import Point
 
 _PAUSE_S = 0.1
 """Seconds that a person waits who was refused."""
@@ -28,7 +27,7 @@ class Person:
     def __init__(
         self,
         target: Target,
-        pictures: Pictures,
+        pictures: PicturePile,
         mean_clicks: float | None,
         rng: np.random.Generator,
     ) -> None:
@@ -71,8 +70,8 @@ class Person:
 
     async def _click(self, session_id: str) -> Reply:
         x, y = 0.1 + 0.8 * self._rng.random(2)
-        point = Point(float(x) * self._picture.width, float(y) * self._picture.height)
-        return await self._target.clicks.click(session_id, point)
+        aim = self._picture.aim(float(x), float(y))
+        return await self._target.clicks.click(session_id, aim.point)
 
     async def _leave(self) -> None:
         if self._session_id is not None:

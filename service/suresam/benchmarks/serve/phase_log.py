@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from suresam.benchmarks.serve.aim import Aim
 from suresam.benchmarks.serve.exchange import Exchange, ExchangeKind, Reply
 
 
@@ -36,10 +37,26 @@ class PhaseLog:
         await asyncio.sleep(max(0.0, time_s - self.now_s()))
         self.lags_ms.append((self.now_s() - time_s) * 1000)
 
-    def add(self, kind: ExchangeKind, intended_s: float, sent_s: float, reply: Reply) -> None:
-        """Take in what became of a request, by its times in the phase."""
-        done_s = reply.received_s - self.origin_s
-        exchange = Exchange(kind, intended_s, sent_s, done_s, reply.code, reply.has_retry_after)
+    def add(
+        self,
+        kind: ExchangeKind,
+        intended_s: float,
+        sent_s: float,
+        reply: Reply,
+        aim: Aim | None = None,
+    ) -> None:
+        """Take in what became of a request, by its times in the phase; a click's with its aim."""
+        exchange = Exchange(
+            kind,
+            intended_s,
+            sent_s,
+            reply.received_s - self.origin_s,
+            reply.code,
+            reply.has_retry_after,
+            reply.receipt,
+            aim,
+            None if aim is None or aim.truth is None else reply.mask,
+        )
         self.exchanges.append(exchange)
         if kind == "click":
             self._tell()

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from suresam.benchmarks.serve.exchange import MALFORMED, OK, Reply
+from suresam.benchmarks.serve.exchange import MALFORMED, OK, Receipt, Reply
 from suresam.benchmarks.serve.http import HttpAnswer
+from suresam.domain import Rle
 
 
 def read_masks(answer: HttpAnswer) -> Reply:
@@ -21,7 +22,8 @@ def read_masks(answer: HttpAnswer) -> Reply:
         if not result.get("masks"):
             error = result.get("error") or {}
             return Reply(error.get("code", MALFORMED), answer.received_s)
-    return Reply(OK, answer.received_s)
+    first = results[0]
+    return Reply(OK, answer.received_s, receipt=_receipt(first), mask=_best_mask(first))
 
 
 def read_session(answer: HttpAnswer) -> Reply:
@@ -37,6 +39,21 @@ def read_session(answer: HttpAnswer) -> Reply:
 def read_deletion(answer: HttpAnswer) -> Reply:
     """Of a deletion."""
     return Reply(OK, answer.received_s) if answer.status in (200, 204) else _refused(answer)
+
+
+def _receipt(result: dict[str, Any]) -> Receipt | None:
+    route = result.get("route")
+    if route is None:  # another service, which routes nothing
+        return None
+    return Receipt(
+        route["model"], route["escalated"], route["reason"], route["cost"]["spent"] or 0.0
+    )
+
+
+def _best_mask(result: dict[str, Any]) -> Rle | None:
+    best = result.get("best")
+    rle = None if best is None else result["masks"][best].get("rle")
+    return None if rle is None else Rle(tuple(rle["size"]), rle["counts"])
 
 
 def _refused(answer: HttpAnswer) -> Reply:

@@ -4,10 +4,9 @@ import asyncio
 
 from suresam.benchmarks.serve.exchange import HUNG_UP, NO_SESSION, ExchangeKind, Reply
 from suresam.benchmarks.serve.phase_log import PhaseLog
-from suresam.benchmarks.serve.pictures import Picture, Pictures
+from suresam.benchmarks.serve.pictures import Picture, PicturePile
 from suresam.benchmarks.serve.target import Target
 from suresam.benchmarks.serve.visits import Click, Visit
-from suresam.domain import Point
 
 SLOW_UPLOAD_S = 5.0
 """Seconds over which a staller's body is spread."""
@@ -22,12 +21,12 @@ class Visitor:
         pictures: where the visitor's own come from.
     """
 
-    def __init__(self, visit: Visit, target: Target, pictures: Pictures) -> None:
+    def __init__(self, visit: Visit, target: Target, pictures: PicturePile) -> None:
         self.visit = visit
         self._target = target
         self._pictures = pictures
         self._session_id: str | None = None
-        self._width = self._height = 0
+        self._picture = Picture(0, 0, b"")
 
     async def come_early(self) -> None:
         """Upload the picture before the phase, for visitors who are there as it begins.
@@ -72,11 +71,12 @@ class Visitor:
         await log.wait_until(click.time_s)
         session_id = await session
         sent_s = log.now_s()
+        aim = None
         if session_id is None:
             reply = Reply(NO_SESSION, sent_s + log.origin_s)
         else:
-            point = Point(click.x * self._width, click.y * self._height)
-            asking = self._target.clicks.click(session_id, point)
+            aim = self._picture.aim(click.x, click.y)
+            asking = self._target.clicks.click(session_id, aim.point)
             try:
                 # A timeout cancels the request, which closes its connection.
                 reply = await (
@@ -84,7 +84,7 @@ class Visitor:
                 )
             except asyncio.TimeoutError:
                 reply = Reply(HUNG_UP, log.now_s() + log.origin_s)
-        log.add(kind, click.time_s, sent_s, reply)
+        log.add(kind, click.time_s, sent_s, reply, aim)
 
     async def _send_pictures(self, log: PhaseLog) -> None:
         await log.wait_until(self.visit.start_s)
@@ -93,12 +93,12 @@ class Visitor:
             if intended_s >= log.seconds:
                 break
             picture = self._take_picture()
-            point = Point(click.x * picture.width, click.y * picture.height)
+            aim = picture.aim(click.x, click.y)
             sent_s = log.now_s()
-            log.add("one_shot", intended_s, sent_s, await self._target.rest.segment(picture, point))
+            reply = await self._target.rest.segment(picture, aim.point)
+            log.add("one_shot", intended_s, sent_s, reply, aim)
             intended_s = log.now_s()
 
     def _take_picture(self) -> Picture:
-        picture = self._pictures.another()
-        self._width, self._height = picture.width, picture.height
-        return picture
+        self._picture = self._pictures.another()
+        return self._picture

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suresam.domain import HeadScores
 from suresam.evaluation.advice.cases import KINDS
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.next_clicks import answer_tokens
@@ -75,17 +76,20 @@ def cases_of(
     tokens = np.stack([answer_tokens(observed, member) for member in range(len(names))], 1)
     first = tokens[:, 0]
     told = _told(observed, score_observed(heads, observed, 0), reading, first)
+    larger = [name for name in names[1:] if name in told[0].gain_by_member]
+    scores = {
+        SAM_SCORE: -observed["predicted_iou"][questions, 0, first].astype(np.float64),
+        ENTROPY: observed["entropy"][questions, 0, first].astype(np.float64),
+    }
+    # The head that learned a gap speaks of the pair that it learned it of.
+    if MODEL_GAP in told[0].values:
+        scores[DIRECT_HEAD] = np.array([score.values[MODEL_GAP] for score in told], np.float64)
     return Cases(
         observed["picture"].astype(np.int64),
         observed["prompt"].astype(np.int64),
         observed["iou"][questions[:, None], np.arange(len(names)), tokens].astype(np.float64),
-        # Calibrations tell what the last member gains, and nothing of those between.
-        {names[-1]: told[:, 0]},
-        {
-            SAM_SCORE: -observed["predicted_iou"][questions, 0, first].astype(np.float64),
-            ENTROPY: observed["entropy"][questions, 0, first].astype(np.float64),
-            DIRECT_HEAD: told[:, 1],
-        },
+        {name: np.array([s.gain_by_member[name] for s in told], np.float64) for name in larger},
+        scores,
     )
 
 
@@ -94,14 +98,14 @@ def _told(
     said: Values,
     reading: HeadReading,
     answering: NDArray[np.int64],
-) -> Values:
-    """(N, 2) the model gap as the service tells it, and that of the head that learned it."""
+) -> list[HeadScores]:
+    """What the service tells of every answer."""
     told = []
     for question, (place, token) in enumerate(zip(observed["prompt"], answering, strict=True)):
         decoder = {name: observed[name][question, 0] for name in DECODER}
         tokens = list(CANDIDATE_TOKENS) if place in ONE_CLICK else [int(token)]
         masks = reading.read(said[question], decoder, tokens, KINDS[PROMPTS[place]])
         scores = masks[tokens.index(token)]
-        assert scores.model_gap is not None, "the calibration tells the model gap"
-        told.append((scores.model_gap, scores.values[MODEL_GAP]))
-    return np.array(told, np.float64)
+        assert scores.gain_by_member, "the calibration tells the model gap"
+        told.append(scores)
+    return told

@@ -3,7 +3,9 @@ import io
 import pytest
 from PIL import Image
 
-from suresam.benchmarks.serve.pictures import Pictures, parse_sizes
+from suresam.benchmarks.serve.aim import Aim
+from suresam.benchmarks.serve.pictures import Picture, PicturePile, Pictures, parse_sizes
+from suresam.domain import Point, Rle
 from suresam.errors import ConfigurationError
 
 SIZES = ((64, 48), (50, 80))
@@ -29,3 +31,15 @@ def test_sizes_are_read():
     for text in ("", "640", "0x5", "640x480,", "axb", "1x2x3"):
         with pytest.raises(ConfigurationError, match="--sizes"):
             parse_sizes(text)
+
+
+def test_a_click_falls_where_it_was_drawn():
+    assert Picture(200, 100, b"").aim(0.25, 0.5) == Aim(Point(50, 50))
+
+
+def test_where_meanings_are_known_the_place_draws_one_of_them():
+    aims = tuple(Aim(Point(x, 0), Rle((4, 4), "x"), scene=7) for x in range(3))
+    picture = Picture(4, 4, b"\xff\xd8rest", aims)
+    drawn = [picture.aim(place / 1000, 0.5) for place in range(100, 900)]
+    assert {drawn.count(aim) > 200 for aim in aims} == {True}
+    assert PicturePile([picture]).another().aims == aims

@@ -1,5 +1,6 @@
 import json
 
+from suresam.benchmarks.serve.exchange import Receipt
 from suresam.benchmarks.serve.http import HttpAnswer
 from suresam.benchmarks.serve.rest_reply import read_deletion, read_masks, read_session
 
@@ -12,6 +13,21 @@ def answer(status: int, body: object = None, **headers: str) -> HttpAnswer:
 def test_masks_for_every_prompt_are_ok():
     reply = read_masks(answer(200, {"results": [{"masks": [{}, {}, {}]}]}))
     assert (reply.code, reply.received_s) == ("ok", 3.0)
+
+
+def test_a_receipt_and_the_best_mask_are_kept():
+    runs = [{"rle": {"size": [2, 3], "counts": text}} for text in ("a", "b", "c")]
+    cost = {"demo-small": 8.0, "demo-large": None, "spent": 120.5}
+    route = {"model": "demo-large", "role": "large", "escalated": True, "reason": "expected_gain",
+             "expected_gain": 0.1, "cost": cost}  # fmt: skip
+    reply = read_masks(answer(200, {"results": [{"masks": runs, "best": 1, "route": route}]}))
+    assert reply.receipt == Receipt("demo-large", True, "expected_gain", 120.5)
+    assert (reply.mask.size, reply.mask.counts) == ((2, 3), "b")
+
+
+def test_a_service_without_receipts_or_runs_answers_all_the_same():
+    reply = read_masks(answer(200, {"results": [{"masks": [{"png": ""}], "best": 0}]}))
+    assert (reply.code, reply.receipt, reply.mask) == ("ok", None, None)
 
 
 def test_a_result_that_failed_under_200_has_its_code():

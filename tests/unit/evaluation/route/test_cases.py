@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluation_fakes import MEMBERS, PICTURE
+from evaluation_fakes import MEMBERS, PICTURE, member
 from heads import calibration_of, random_heads
 
 from suresam.evaluation.advice.cases import KINDS
@@ -61,3 +61,23 @@ def test_groups_hold_their_own_prompts_alone(cases):
     assert set(boxes.prompt.tolist()) == {4}
     assert len(points.iou) + len(boxes.iou) == len(cases.iou)
     assert len(boxes.gains["fake-large"]) == len(boxes.scores["entropy"]) == len(boxes.iou)
+
+
+def test_of_three_members_each_larger_one_gains_what_the_service_expects_of_it():
+    names = (NAMES[0], "fake-base", NAMES[1])
+    rows = observe(
+        PICTURE, (MEMBERS[0], member("fake-base", 96), MEMBERS[1]), 0, ObservationPlan(tuple(KINDS))
+    )
+    models = dict(zip(names, ("iou_small", "iou_base", "iou_large"), strict=True))
+    heads = random_heads(models=models)
+    reading = HeadReading(heads.info, names[0], names[2], calibration_of(*NAMES), names[1:2])
+    found = rows | {"picture": np.zeros(len(rows["prompt"]), np.int64)}
+    cases = cases_of(found, heads, reading, names)
+    assert cases.iou.shape == (len(rows["prompt"]), 3)
+    assert list(cases.gains) == ["fake-base", "fake-large"]
+    is_click = rows["prompt"] != 4
+    said = score_observed(heads, rows, 0)[is_click, 2]
+    small, base, large = (said[:, heads.info.names.index(head)] for head in models.values())
+    part = np.where(large - small > 1e-3, (base - small) / (large - small), 1.0).clip(0, 1)
+    whole = cases.gains["fake-large"][is_click]
+    assert cases.gains["fake-base"][is_click] == pytest.approx(part * whole)
