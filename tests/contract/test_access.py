@@ -13,6 +13,7 @@ from device import CLICK, hold, until, value
 from engines import members_of
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from heads import expecting_gains
 
 import suresam.app.running
 from suresam.access.door import OpenDoor
@@ -436,3 +437,17 @@ async def test_clients_take_their_key_from_the_environment(
             await client.models()
         async with connect(running, transport, api_key="another") as client:
             assert isinstance(await refusal(client.models()), Unauthenticated)
+
+
+async def test_a_keys_requests_go_to_a_larger_member_within_its_share(
+    serving, connect, transport, photo, alice, bob
+):
+    keys = f"{line('alice', alice, limits=KeyLimits(large_share=0))};{line('bob', bob)}"
+    heads = expecting_gains("fake-small", {10: {"fake-large": 0.3}})
+    async with serving(heads=heads, route="auto", api_keys=keys) as running:
+        reasons = []
+        for key in (alice, bob):
+            async with connect(running, transport, api_key=key) as client:
+                answer = await client.segment(photo(red=10), CLICK)
+                reasons.append(answer.results[0].route.reason)
+    assert reasons == ["key_budget", "expected_gain"]

@@ -31,6 +31,8 @@ class Account:
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.limits = limits
+        """That hold now; see `change`."""
         self._telemetry = telemetry
         self._clock = clock
         self._num_running = 0
@@ -41,7 +43,7 @@ class Account:
 
     def change(self, limits: KeyLimits) -> None:
         """Other limits from now on; what is in progress and what is owed stays."""
-        self._limits = limits
+        self.limits = limits
         per_s, burst = limits.requests_per_s, limits.burst
         self._requests = self._bucket(self._requests, per_s, burst or max(1.0, per_s or 0.0))
         device_ms = limits.device_ms_per_s
@@ -54,7 +56,7 @@ class Account:
         Raises:
             RateLimited: a limit is reached; nothing was taken.
         """
-        self._take(self._limits.concurrent)
+        self._take(self.limits.concurrent)
         started = self._clock()
         self._num_running += 1
         try:
@@ -78,7 +80,7 @@ class Account:
 
     def _take(self, concurrent: int | None) -> None:
         now_s = self._clock()
-        limits = self._limits
+        limits = self.limits
         # The longest first: whoever comes back then is not refused for the next reason.
         refusals: list[tuple[float, str, str]] = []
         if concurrent is not None and self._num_running >= concurrent:

@@ -40,6 +40,9 @@ class Door(Protocol):
     def charge(self, tenant: str, device_ms: float) -> None:
         """Count device time that a tenant's request took, milliseconds."""
 
+    def large_share(self, tenant: str) -> float | None:
+        """Part of a tenant's requests that may go to a larger member, 0 to 1; None is no cap."""
+
 
 class OpenDoor:
     """Everybody is one and the same tenant, without limits."""
@@ -55,6 +58,9 @@ class OpenDoor:
 
     def charge(self, tenant: str, device_ms: float) -> None:
         """There are no limits to hold it to."""
+
+    def large_share(self, tenant: str) -> None:
+        """Nobody is capped."""
 
 
 class KeyedDoor:
@@ -116,6 +122,11 @@ class KeyedDoor:
         account = self._accounts.get(tenant)
         if account is not None:
             account.charge(device_ms)
+
+    def large_share(self, tenant: str) -> float | None:
+        """Part of a tenant's requests that may go to a larger member, 0 to 1; None is no cap."""
+        account = self._accounts.get(tenant)
+        return None if account is None else account.limits.large_share
 
     def _caller(self, authorizations: Sequence[str]) -> Caller:
         if not authorizations:

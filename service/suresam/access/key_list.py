@@ -15,6 +15,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _COUNTS = ("burst", "concurrent")
 _RATES = ("requests_per_s", "device_ms_per_s")
+_SHARES = ("large_share",)
+_LIMITS = (*_RATES, *_COUNTS, *_SHARES)
 _FORM = "NAME SCOPE[,SCOPE] sha256:HEX [LIMIT=NUMBER ...]"
 
 
@@ -38,7 +40,7 @@ class KeyEntry:
         """As it stands in a file."""
         stated = (
             f"{name}={value:.15g}"
-            for name in (*_RATES, *_COUNTS)
+            for name in _LIMITS
             if (value := getattr(self.limits, name)) is not None
         )
         scopes = ",".join(scope for scope in SCOPES if scope in self.scopes)
@@ -143,16 +145,18 @@ def _limits(words: Iterable[str]) -> KeyLimits:
     values: dict[str, float] = {}
     for word in words:
         name, _, text = word.partition("=")
-        if name not in (*_RATES, *_COUNTS):
-            known = ", ".join((*_RATES, *_COUNTS))
-            raise ConfigurationError(f"an unknown limit (known: {known})")
+        if name not in _LIMITS:
+            raise ConfigurationError(f"an unknown limit (known: {', '.join(_LIMITS)})")
         if name in values:
             raise ConfigurationError(f"{name} stands there twice")
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not 0 < value < math.inf or (name in _COUNTS and value != int(value)):
+        if name in _SHARES:
+            if not 0 <= value <= 1:
+                raise ConfigurationError(f"{name}={text[:16]} must be a part, 0 to 1")
+        elif not 0 < value < math.inf or (name in _COUNTS and value != int(value)):
             kind = "a whole number above 0" if name in _COUNTS else "a number above 0"
             raise ConfigurationError(f"{name}={text[:16]} must be {kind}")
         values[name] = int(value) if name in _COUNTS else value

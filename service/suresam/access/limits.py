@@ -13,9 +13,11 @@ class KeyLimits:
         concurrent: requests in progress, of which an open stream is one.
         device_ms_per_s: milliseconds of device time a second in the long run, as receipts tell it.
             Charged afterwards: who is in debt is refused until it is paid.
+        large_share: part of the requests in auto mode that may go to a larger member, 0 to 1.
     """
 
     requests_per_s: float | None = None
     burst: int | None = None
     concurrent: int | None = None
     device_ms_per_s: float | None = None
+    large_share: float | None = None

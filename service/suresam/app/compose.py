@@ -13,6 +13,7 @@ from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
 from suresam.engine.scheduler import BatchLimits
 from suresam.routing.budget import BudgetTerms
+from suresam.routing.caps import Caps
 from suresam.routing.decision_log import DecisionLog
 from suresam.routing.escalation import Escalation
 from suresam.routing.judge import Judge
@@ -95,7 +96,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         log = None if settings.decision_log is None else DecisionLog(Path(settings.decision_log))
         bounds, budget = Bounds(settings.max_escalation_backlog_ms), _budget(settings)
         judge = Judge(models.names, bounds, budget, log)
-        escalation = Escalation(engine, models.names, judge, pool)
+        escalation = Escalation(engine, models.names, judge, pool, Caps(door.large_share))
     asked: EngineClient = engine
     shadow = None
     if settings.route == "shadow":

@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import json
-import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from suresam.cli.bench_report import write_report
 from suresam.cli.extras import needs_extra
 from suresam.columns import aligned
 from suresam.errors import ConfigurationError
@@ -171,11 +170,6 @@ def _write(
     from suresam.benchmarks.route.plot import draw_route
     from suresam.benchmarks.route.report import route_json
 
-    body: dict[str, Any] = {"command": shlex.join(("suresam", *sys.argv[1:])), **circumstances}
-    body |= {"options": asdict(options), **route_json(report)}
-    try:
-        (folder / REPORT).write_text(json.dumps(body, indent=2, allow_nan=False) + "\n")
-        (folder / PLOT).write_bytes(draw_route(report, circumstances["processor"]))
-    except OSError as error:
-        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
-    print(f"\nwrote {folder / REPORT} and {folder / PLOT}")
+    body = {**circumstances, "options": asdict(options), **route_json(report)}
+    plot = draw_route(report, circumstances["processor"])
+    write_report(body, folder / REPORT, plot, folder / PLOT)

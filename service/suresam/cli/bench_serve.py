@@ -2,15 +2,14 @@
 
 import argparse
 import asyncio
-import json
-import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suresam.cli.api_key import add_key_option, read_key
+from suresam.cli.bench_report import write_report
 from suresam.cli.extras import needs_extra
 from suresam.errors import ConfigurationError
 
@@ -178,12 +177,6 @@ def _write(
     from suresam.benchmarks.serve.plot import draw_load
     from suresam.benchmarks.serve.report import report_json
 
-    body: dict[str, Any] = {"command": shlex.join(("suresam", *sys.argv[1:])), **circumstances}
-    body |= {"options": asdict(options), **report_json(report)}
-    try:
-        (folder / REPORT).write_text(json.dumps(body, indent=2, allow_nan=False) + "\n")
-        picture = draw_load(report.phases, options.goal_ms, circumstances["processor"])
-        (folder / PLOT).write_bytes(picture)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
-    print(f"\nwrote {folder / REPORT} and {folder / PLOT}")
+    body = {**circumstances, "options": asdict(options), **report_json(report)}
+    plot = draw_load(report.phases, options.goal_ms, circumstances["processor"])
+    write_report(body, folder / REPORT, plot, folder / PLOT)

@@ -17,6 +17,10 @@ _LIMITS = {
     "burst": (int, "requests at once after a pause (default: one second's worth)"),
     "concurrent": (int, "requests in progress"),
     "device_ms_per_s": (float, "milliseconds of device time a second in the long run"),
+    "large_share": (
+        float,
+        "part of the requests in auto mode that may go to a larger member, 0 to 1",
+    ),
 }
 
 

@@ -1,6 +1,8 @@
-"""Which failures of a launch are the device's own."""
+"""What the failure of a launch means."""
 
 import torch
+
+from suresam.errors import InferenceError, OutOfMemory, ServiceError
 
 _ACCELERATOR_ERROR: type[Exception] | None = getattr(torch, "AcceleratorError", None)  # torch 2.8
 
@@ -18,3 +20,12 @@ def is_device_lost(error: Exception) -> bool:
     if _ACCELERATOR_ERROR is not None and isinstance(error, _ACCELERATOR_ERROR):
         return True
     return isinstance(error, RuntimeError) and "CUDA error" in text
+
+
+def as_service_error(error: Exception) -> ServiceError:
+    """What the callers of a launch that failed are told."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        return OutOfMemory("the device ran out of memory")
+    return InferenceError("the model failed")

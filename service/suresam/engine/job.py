@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from suresam.domain import Prediction
 from suresam.engine.cache import Lease
+from suresam.errors import ServiceError
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
 
@@ -144,3 +145,12 @@ class DecodeJob:
 
 
 Job = EncodeJob | DecodeJob
+
+
+def fail(job: Job, error: ServiceError | GivenUp) -> None:
+    """Settle a reply with an error, unless it is settled or its caller left."""
+    if job.reply.done():
+        return
+    if not job.reply.running() and not job.reply.set_running_or_notify_cancel():
+        return
+    job.reply.set_exception(error)

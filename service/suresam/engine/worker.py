@@ -14,16 +14,15 @@ import torch
 from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
-from suresam.engine.device_errors import is_device_lost
+from suresam.engine.device_errors import as_service_error, is_device_lost
 from suresam.engine.device_threads import DeviceThreads
-from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job
+from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, fail
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
     ConfigurationError,
-    InferenceError,
     OutOfMemory,
     Quarantined,
     ServiceError,
@@ -177,7 +176,7 @@ class Worker:
             held = self._blame_held()
             self.start()
             for job in held:
-                _fail(job, WorkerFailed(f"{reason}; try again"))
+                fail(job, WorkerFailed(f"{reason}; try again"))
 
     def learn(self, quarantine: Quarantine) -> None:
         """Suspect whom another device's worker died of."""
@@ -204,7 +203,7 @@ class Worker:
         with self._changed:
             self._is_stopping = True
             for job in self._scheduler.take_all():
-                _fail(job, ShuttingDown("the server is stopping"))
+                fail(job, ShuttingDown("the server is stopping"))
             self._report()
             self._changed.notify()
         if self._thread is not None:
@@ -235,7 +234,7 @@ class Worker:
         elif self._is_warm and not self._is_stopping:
             self.start()
         for job in held:
-            _fail(job, WorkerFailed("the device's worker died; try again"))
+            fail(job, WorkerFailed("the device's worker died; try again"))
 
     def _blame_held(self) -> Sequence[Job]:
         """Those whom a thread leaves behind in its launch, who are suspects from now on."""
@@ -297,7 +296,7 @@ class Worker:
                 # As text: a log record that is kept would keep the tensors, too.
                 reason = repr(error)
                 logger.warning("%d rows failed, trying them in parts: %s", len(batch), reason)
-            failure = _as_service_error(error)
+            failure = as_service_error(error)
         else:
             self._settle(batch, values, started)
             return
@@ -306,7 +305,7 @@ class Worker:
         if len(batch) == 1:
             with self._changed:
                 if self._is_mine():
-                    _fail(batch[0], failure)
+                    fail(batch[0], failure)
                     self._note(())
             return
         # Any other failure is some row's own fault, which is found when each is tried alone.
@@ -332,7 +331,7 @@ class Worker:
                 if isinstance(value, ServiceError):
                     assert isinstance(job, DecodeJob), "an encode fails as a whole"
                     job.spent_ms = launch_ms / len(batch)
-                    _fail(job, value)
+                    fail(job, value)
                 else:
                     job.reply.set_result(Done(value, waited_ms, launch_ms, len(batch)))
             self._note(())
@@ -381,7 +380,7 @@ class Worker:
 
     def _make_way(self) -> None:
         for job in self._scheduler.given_up():
-            _fail(job, GivenUp())
+            fail(job, GivenUp())
 
     def _report(self) -> None:
         waiting = self._scheduler.waiting()
@@ -393,20 +392,3 @@ class Worker:
     def _launch_ms(self, stage: str, model: str, rows: int) -> float:
         known_ms = self._costs.launch_ms(stage, model, rows)
         return rows * _UNKNOWN_ROW_MS if known_ms is None else known_ms
-
-
-def _as_service_error(error: Exception) -> ServiceError:
-    if isinstance(error, ServiceError):
-        return error
-    if isinstance(error, torch.OutOfMemoryError):
-        return OutOfMemory("the device ran out of memory")
-    return InferenceError("the model failed")
-
-
-def _fail(job: Job, error: ServiceError | GivenUp) -> None:
-    """Settle a reply with an error, unless it is settled or its caller left."""
-    if job.reply.done():
-        return
-    if not job.reply.running() and not job.reply.set_running_or_notify_cancel():
-        return
-    job.reply.set_exception(error)

@@ -14,6 +14,7 @@ from suresam.domain import Prediction, ResultError, RouteRequest
 from suresam.engine.client import EngineClient, SegmentCall, SegmentReply
 from suresam.errors import NonFiniteOutput, ServiceError, Superseded
 from suresam.routing.answer import Answer, as_it_stands
+from suresam.routing.caps import Caps
 from suresam.routing.decision_log import Decided
 from suresam.routing.judge import Judge
 from suresam.routing.matching import match_masks
@@ -56,6 +57,7 @@ class Escalation:
         members: names, cheapest first.
         judge: decides about every answer.
         pool: for comparing masks, off the event loop.
+        caps: on single tenants, or None.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Escalation:
         members: Sequence[str],
         judge: Judge,
         pool: Executor,
+        caps: Caps | None = None,
     ) -> None:
         self._engine = engine
         self._members = tuple(members)
         self._judge = judge
         self._pool = pool
+        self._caps = caps
         self._memory = DecisionMemory()
 
     def plan(
@@ -150,7 +154,8 @@ class Escalation:
             backlog_ms=reply.backlog_ms,
             escalated_before=self._memory.recall(key),
         )
-        decided = self._judge.judge(evidence, route)
+        cap = None if self._caps is None else self._caps.of(call.tenant)
+        decided = self._judge.judge(evidence, route, cap)
         self._memory.note(key, decided.decision.model is not None)
         return decided
 

@@ -3,11 +3,20 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from suresam.domain import RouteRequest
 from suresam.routing.budget import Budget, BudgetTerms, Claim
 from suresam.routing.decision_log import Decided, Event, Observer, Spent, Started
-from suresam.routing.policy import BUDGET, Bounds, Decision, Evidence, decide
+from suresam.routing.policy import BUDGET, KEY_BUDGET, Bounds, Decision, Evidence, decide
+
+
+class Cap(Protocol):
+    """One tenant's share, as a `Budget` keeps it."""
+
+    def admits(self, claim: Claim, /) -> bool: ...  # noqa: D102  (as Budget)
+
+    def count(self, claim: Claim, /, is_escalated: bool) -> None: ...  # noqa: D102
 
 
 class Judge:
@@ -34,15 +43,16 @@ class Judge:
         self._numbers = itertools.count()
         self._tell(Started(tuple(members), bounds, terms))
 
-    def judge(self, evidence: Evidence, route: RouteRequest) -> Decided:
+    def judge(self, evidence: Evidence, route: RouteRequest, cap: Cap | None = None) -> Decided:
         """Whether a larger member is asked. To be called once about every answer.
 
         Args:
             evidence: about the answer at hand.
             route: what the caller wants; its mode is auto.
+            cap: on what the caller's tenant is granted, or None.
         """
         wish = decide(evidence, route, self._bounds)
-        decision = self._within_budget(evidence, wish) if evidence.gains else wish
+        decision = self._within_budget(evidence, wish, cap) if evidence.gains else wish
         decided = Decided(next(self._numbers), evidence, route, wish.model, decision)
         self._tell(decided)
         return decided
@@ -60,20 +70,36 @@ class Judge:
         self._budget.settle(_price_ms(decided.evidence, model), spent_ms)
         self._tell(Spent(decided.number, spent_ms, error))
 
-    def _within_budget(self, evidence: Evidence, wish: Decision) -> Decision:
+    def _within_budget(self, evidence: Evidence, wish: Decision, cap: Cap | None) -> Decision:
         gain = math.inf if wish.expected_gain is None else wish.expected_gain
         # Of somebody who stays the budget takes note as well: with the member that gains most.
         model = wish.model or max(evidence.gains, key=lambda name: evidence.gains[name])
         claim = Claim(gain, _price_ms(evidence, model), evidence.spent_ms)
-        is_escalated = wish.model is not None and self._budget.admits(claim)
+        is_granted = cap is None or cap.admits(claim)
+        is_escalated = wish.model is not None and is_granted and self._budget.admits(claim)
         self._budget.count(claim, is_escalated)
+        if cap is not None:
+            cap.count(claim, is_escalated)
         if wish.model is None or is_escalated:
             return wish
-        return Decision(None, BUDGET, wish.expected_gain)
+        return Decision(None, BUDGET if is_granted else KEY_BUDGET, wish.expected_gain)
 
     def _tell(self, event: Event) -> None:
         if self._observer is not None:
             self._observer(event)
+
+
+class _AsLogged:
+    """A cap of which the log tells only what it said, since no tenants stand in it."""
+
+    def __init__(self, decided: Decided) -> None:
+        self._is_granted = decided.decision.reason != KEY_BUDGET
+
+    def admits(self, _: Claim) -> bool:
+        return self._is_granted
+
+    def count(self, _: Claim, is_escalated: bool) -> None:
+        pass
 
 
 def replay(log: Iterable[Event]) -> Iterator[tuple[Decided, Decided]]:
@@ -98,7 +124,7 @@ def replay(log: Iterable[Event]) -> Iterator[tuple[Decided, Decided]]:
         elif isinstance(event, Decided):
             if event.decision.model is not None:
                 asked[event.number] = event
-            yield event, judge.judge(event.evidence, event.route)
+            yield event, judge.judge(event.evidence, event.route, _AsLogged(event))
         elif event.number in asked:
             judge.settle(asked.pop(event.number), event.spent_ms)
         else:

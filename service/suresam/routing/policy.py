@@ -35,6 +35,7 @@ OVERLOAD = "overload"
 """It would gain enough, but too much work waits for the device already."""
 
 BUDGET = "budget"
+KEY_BUDGET = "key_budget"
 """It would gain enough, but others are worth the operator's budget more."""
 
 LARGER_FAILED = "larger_failed"
@@ -50,6 +51,7 @@ REASONS = (
     DEADLINE,
     OVERLOAD,
     BUDGET,
+    KEY_BUDGET,
     LARGER_FAILED,
     PROVISIONAL,
 )

@@ -43,10 +43,10 @@ def test_a_line_holds_name_scopes_digest_and_limits():
     lines = [
         "# those who click",
         "",
-        f"clinic-7 infer sha256:{ONE} requests_per_s=2.5 burst=10 concurrent=4  # since May",
+        f"clinic-7 infer sha256:{ONE} requests_per_s=2.5 burst=10 concurrent=4 large_share=0  # new",
         f"ops admin,metrics sha256:{TWO} device_ms_per_s=500",
     ]
-    limits = KeyLimits(requests_per_s=2.5, burst=10, concurrent=4)
+    limits = KeyLimits(requests_per_s=2.5, burst=10, concurrent=4, large_share=0)
     assert parse_keys(lines, "f") == [
         KeyEntry("clinic-7", frozenset({"infer"}), b"\x11" * 32, limits),
         KeyEntry(
@@ -84,6 +84,8 @@ def test_a_name_may_have_an_old_and_a_new_key():
         (["a infer sha256:" + ONE + " concurrent=0"], r"concurrent=0 must be a whole number"),
         (["a infer sha256:" + ONE + " concurrent=1.5"], r"concurrent=1.5 must be a whole number"),
         (["a infer sha256:" + ONE + " requests_per_s=nan"], r"requests_per_s=nan must be a number"),
+        (["a infer sha256:" + ONE + " large_share=1.5"], r"large_share=1.5 must be a part, 0 to 1"),
+        (["a infer sha256:" + ONE + " large_share=nan"], r"large_share=nan must be a part, 0 to 1"),
         (["a infer sha256:" + ONE + " requests_per_s=inf"], r"requests_per_s=inf must be a number"),
         (["a infer sha256:" + ONE + " device_ms_per_s=-1"], r"device_ms_per_s=-1 must be a number"),
         (["a infer sha256:" + ONE + " burst=3"], r"burst needs requests_per_s"),

@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suresam.domain import RouteRequest
-from suresam.routing.budget import BudgetTerms
+from suresam.routing.budget import Budget, BudgetTerms
 from suresam.routing.decision_log import Decided, Spent, Started
 from suresam.routing.judge import Judge, replay
 from suresam.routing.policy import Bounds, Decision, Evidence
@@ -19,12 +20,12 @@ def evidence(spent_ms=10.0, remaining_ms=10_000.0, **gains):
     return Evidence(gains, COSTS, spent_ms, remaining_ms)
 
 
-def judged(claims, terms, bounds=None):
+def judged(claims, terms, bounds=None, caps=(None,)):
     """A log of all that a judge says to (evidence, route, what a larger member takes)."""
     log = []
     judge = Judge(MEMBERS, bounds or Bounds(), terms, log.append)
-    for known, route, takes_ms in claims:
-        decided = judge.judge(known, route)
+    for (known, route, takes_ms), cap in zip(claims, itertools.cycle(caps)):
+        decided = judge.judge(known, route, cap)
         if decided.decision.model is not None:
             judge.settle(decided, takes_ms)
     return log
@@ -50,9 +51,9 @@ CLAIMS = st.lists(
 
 
 @settings(deadline=None, max_examples=40)
-@given(CLAIMS, st.floats(0, 1), st.sampled_from(["requests", "device_time"]))
-def test_a_replayed_log_gives_the_decisions_that_it_holds(claims, share, unit):
-    log = judged(claims, BudgetTerms(share, unit))
+@given(CLAIMS, st.floats(0, 1), st.sampled_from(["requests", "device_time"]), st.floats(0, 1))
+def test_a_replayed_log_gives_the_decisions_that_it_holds(claims, share, unit, capped):
+    log = judged(claims, BudgetTerms(share, unit), caps=(None, Budget(BudgetTerms(capped))))
     pairs = list(replay(log))
     assert len(pairs) == len(claims)
     assert all(logged == again for logged, again in pairs)
@@ -90,3 +91,21 @@ def test_nobody_hears_of_a_start_who_does_not_watch():
     Judge(MEMBERS, Bounds(), BudgetTerms(0.3), log.append)
     assert log == [Started(MEMBERS, Bounds(), BudgetTerms(0.3))]
     assert Judge(MEMBERS, Bounds(), BudgetTerms()).judge(evidence(), RouteRequest()).number == 0
+
+
+def test_a_cap_holds_one_tenant_to_its_share_and_nobody_else():
+    claims = [(evidence(huge=0.2), RouteRequest(), 90.0)] * 1000
+    cap = Budget(BudgetTerms(0.1))
+    decided = [e for e in judged(claims, BudgetTerms(), caps=(cap, None)) if isinstance(e, Decided)]
+    capped, free = decided[::2], decided[1::2]
+    assert {one.decision.reason for one in free} == {"expected_gain"}
+    assert {one.decision.reason for one in capped} == {"expected_gain", "key_budget"}
+    asked = sum(one.decision.model is not None for one in capped)
+    assert 0.08 * len(capped) <= asked <= 0.12 * len(capped)
+
+
+def test_what_the_common_budget_refuses_is_not_taken_from_a_cap():
+    cap = Budget(BudgetTerms(0.5))
+    claims = [(evidence(huge=0.2), RouteRequest(), 90.0)] * 100
+    log = judged(claims, BudgetTerms(0.0), caps=(cap,))
+    assert {e.decision.reason for e in log if isinstance(e, Decided)} == {"budget"}

@@ -114,7 +114,7 @@ async def test_scores_and_errors_of_results_are_counted_but_not_what_is_no_numbe
     failed = ResultError("out_of_memory", "it did")
     answers = (sure(0.75), sure(None), sure(math.nan), prediction(), failed)
     prompts = [Prompt(points=[(1, 1)])] * len(answers)
-    await route(TinyEngine(*answers)).segment(request(*prompts))
+    await route(TinyEngine(*answers)).segment(request(*prompts), "t")
     counted = route.telemetry.registry.get_sample_value
     score = {"model": "tiny"}
     assert counted("suresam_uncertainty_score_count", score) == 1
