@@ -43,7 +43,7 @@ def test_a_line_holds_name_scopes_digest_and_limits():
     lines = [
         "# those who click",
         "",
-        f"clinic-7 infer sha256:{ONE} requests_per_s=2.5 burst=10 concurrent=4 large_share=0  # new",
+        f"clinic-7 infer sha256:{ONE} requests_per_s=2.5 burst=10 concurrent=4 large_share=0 # new",
         f"ops admin,metrics sha256:{TWO} device_ms_per_s=500",
     ]
     limits = KeyLimits(requests_per_s=2.5, burst=10, concurrent=4, large_share=0)
