@@ -24,6 +24,9 @@ _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(ge=0)]
 
+_SECRETS = ("api_keys",)
+_HIDDEN = "***"
+
 _CLIENT_LIMITS = (
     "max_image_bytes",
     "max_body_bytes",
@@ -225,6 +228,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="of the log on standard error: lines to read, or JSON to collect"
+    )
 
     @field_validator("device")
     @classmethod
@@ -239,6 +245,11 @@ class Settings(BaseSettings):
     def needs_key(self) -> bool:
         """Whether API keys are set, be it none at all of them."""
         return self.api_keys is not None or self.api_keys_file is not None
+
+    def stated(self) -> dict[str, Any]:
+        """All of it as JSON has it, without secrets."""
+        told = self.model_dump(mode="json")
+        return told | {name: _HIDDEN for name in _SECRETS if told[name] is not None}
 
     def stated_limits(self) -> dict[str, int | float]:
         """The limits that a client may run into, by name."""

@@ -4,19 +4,17 @@ Both transports stream through here, so that they bound, cancel and fail alike.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from suresam.api.request_log import log_failure
 from suresam.api.status import public_message, retry_after_s
 from suresam.domain import Result, ResultError, SegmentResponse, Timings
 from suresam.errors import ServiceError
 from suresam.routing.answer import Step
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -127,7 +125,7 @@ async def outcome_of(
         rest = None if step.rest is None else partial(then, step.rest)
         return Outcome(step.response, rest=rest)
     except ServiceError as error:
-        logger.info("request %s, one prompt: %s: %s", request_id, error.code, error.message)
+        log_failure(error, request_id, "one prompt of request")
         wait_s = retry_after_s(error)
         told = ResultError(
             code=error.code,

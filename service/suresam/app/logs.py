@@ -1,15 +1,42 @@
-"""Where the log goes, in every process of the service."""
+"""Where the log goes and in which form, in every process of the service."""
 
+import json
 import logging
+import time
 import warnings
 
 from suresam.settings import Settings
 
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object for each record, for those who collect logs.
+
+    `time` (UTC, ISO 8601), `level`, `logger`, `message`; `request_id` where the record is about a
+    request, and `exception` with the stack.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as a line."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        told = {
+            "time": f"{moment}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (request_id := getattr(record, "request_id", None)) is not None:
+            told["request_id"] = request_id
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told)
+
 
 def log_to_stderr(settings: Settings) -> None:
-    """Log lines with time, level and module to standard error."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    """Log to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     # About odd uploads; their texts come from strangers and belong into no log.
     warnings.filterwarnings("ignore", module=r"PIL\.")

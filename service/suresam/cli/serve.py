@@ -1,6 +1,7 @@
 """`suresam serve`: its options are the settings."""
 
 import argparse
+import json
 import signal
 from types import FrameType
 
@@ -24,6 +25,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
         else:
             parser.add_argument(option, metavar=name.rsplit("_", 1)[-1].upper(), help=text)
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print all settings as they would hold, as JSON without secrets, and leave",
+    )
     parser.set_defaults(run=run)
 
 
@@ -31,7 +37,13 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal."""
     # Until the service handles it: process 1 of a container would ignore it while models load.
     signal.signal(signal.SIGTERM, _leave)
-    settings = read_settings({name: v for name, v in vars(options).items() if name != "run"})
+    chosen = vars(options).copy()
+    del chosen["run"]
+    is_asked_only = chosen.pop("print_config", False)
+    settings = read_settings(chosen)
+    if is_asked_only:
+        print(json.dumps(settings.stated(), indent=2))
+        return 0
     from suresam.app import serve  # brings torch along, which takes seconds
 
     serve(settings)

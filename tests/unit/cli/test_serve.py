@@ -1,11 +1,13 @@
 """`suresam serve`: what is wrong with its settings is told at once."""
 
+import json
 import signal
 import sys
 
 import pytest
 
 from suresam.cli import main
+from suresam.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,13 @@ def test_wrong_settings_are_one_line_and_exit_2_before_torch_is_loaded(
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_the_configuration_is_shown_without_secrets_and_nothing_is_served(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "suresam.app", None)
+    monkeypatch.setenv("SURESAM_API_KEYS", f"clinic infer sha256:{'0' * 64}")
+    assert main(["serve", "--print-config", "--http-port", "0", "--log-format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["http_port"], told["log_format"], told["grpc_port"]) == (0, "json", 50051)
+    assert told["api_keys"] == "***"
+    assert set(told) == set(Settings.model_fields)

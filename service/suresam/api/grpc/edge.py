@@ -1,6 +1,5 @@
 """What wraps every gRPC call: its id, errors as status and trailing metadata, metrics."""
 
-import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -10,12 +9,11 @@ import grpc
 
 from suresam.api.grpc.caller import CALLER
 from suresam.api.request_id import HEADER, request_id_of
+from suresam.api.request_log import log_failure
 from suresam.api.status import grpc_code, public_message, retry_after_s
 from suresam.errors import ServiceError
 from suresam.telemetry import Telemetry
 from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
-
-logger = logging.getLogger(__name__)
 
 Response = TypeVar("Response")
 
@@ -73,12 +71,9 @@ class Edge:
             yield request_id
             code = "ok"
         except Exception as error:  # the transport's edge: nothing may pass it
-            if not isinstance(error, ServiceError):
-                logger.error("request %s failed", request_id, exc_info=error)
-                error = ServiceError()
-            logger.info("request %s: %s: %s", request_id, error.code, error.message)
-            code = error.code
-            await _abort(context, error, request_id)
+            told = log_failure(error, request_id)
+            code = told.code
+            await _abort(context, told, request_id)
             raise AssertionError("abort raises") from error
         finally:
             self._telemetry.requests.labels("grpc", method, code).inc()

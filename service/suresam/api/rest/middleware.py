@@ -1,6 +1,5 @@
 """What wraps every HTTP request: its id, the body's limit, errors as JSON, metrics."""
 
-import logging
 import math
 import time
 from collections.abc import Mapping
@@ -12,13 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suresam.api.request_id import HEADER, request_id_of
+from suresam.api.request_log import log_failure
 from suresam.api.rest.disconnect import ClientGone
 from suresam.api.status import http_status, public_message, retry_after_s
 from suresam.errors import ImageTooLarge, ServiceError, Unauthenticated
 from suresam.telemetry import Telemetry
 from suresam.wire.rest import ErrorBody
-
-logger = logging.getLogger(__name__)
 
 _HEADER = HEADER.encode()
 
@@ -110,18 +108,15 @@ def refuse_route(request: Request, error: Exception) -> Response:
 
 def error_response(error: Exception, request_id: str) -> Response:
     """An error as the documented JSON. Never a stack trace; that goes to the log."""
-    if not isinstance(error, ServiceError):
-        logger.error("request %s failed", request_id, exc_info=error)
-        error = ServiceError()
-    logger.info("request %s: %s: %s", request_id, error.code, error.message)
+    told = log_failure(error, request_id)
     headers = {}
-    wait_s = retry_after_s(error)
+    wait_s = retry_after_s(told)
     if wait_s is not None:
         headers["retry-after"] = str(math.ceil(wait_s))
-    if isinstance(error, Unauthenticated):
+    if isinstance(told, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="suresam"'
-    body = _body(error.code, public_message(error, request_id), request_id)
-    return JSONResponse(body, http_status(error), headers=headers)
+    body = _body(told.code, public_message(told, request_id), request_id)
+    return JSONResponse(body, http_status(told), headers=headers)
 
 
 def _body(code: str, message: str, request_id: str) -> dict[str, object]:
