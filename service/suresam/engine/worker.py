@@ -188,13 +188,16 @@ class Worker:
         return self._scheduler.work_ms(rows)
 
     def queue_age_s(self, stage: str) -> float:
-        """Seconds for which the oldest job of a stage has waited; 0 when none waits."""
+        """Seconds for which the oldest job of a stage has waited; 0 when none waits.
+
+        One in the background waits for idle time, and for that it may.
+        """
         now = time.monotonic()
         with self._changed:
             waiting = (
                 job.submitted_at
                 for reply, job in self._jobs.items()
-                if job.stage == stage and not reply.running() and not reply.done()
+                if job.stage == stage and not (job.is_background or reply.running() or reply.done())
             )
             return max(0.0, now - min(waiting, default=now))
 

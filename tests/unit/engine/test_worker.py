@@ -382,7 +382,7 @@ def test_what_waits_is_told_by_count_and_by_cost(
 
 
 def test_the_oldest_of_a_stage_that_waits_is_told_by_its_age(
-    start_worker, backbone, hold, decode_job, count
+    start_worker, backbone, hold, decode_job, encode_job, count
 ):
     worker = start_worker(backbone)
     hold(worker, backbone)
@@ -392,7 +392,11 @@ def test_the_oldest_of_a_stage_that_waits_is_told_by_its_age(
         worker.submit(job)
     age = {"device": "fake"}
     assert 100 <= count("queue_age_seconds", stage="decode", **age) < 200
-    assert count("queue_age_seconds", stage="encode", **age) == 0  # it runs and waits no more
+    idle = encode_job()
+    idle.is_background, idle.submitted_at = True, time.monotonic() - 100
+    worker.submit(idle)
+    # One runs and waits no more, the other has all the time there is.
+    assert count("queue_age_seconds", stage="encode", **age) == 0
     old.reply.cancel()
     assert count("queue_age_seconds", stage="decode", **age) < 100
     backbone.gate.set()
