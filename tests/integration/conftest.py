@@ -32,9 +32,13 @@ def ended_by(number: signal.Signals, *options: str) -> Iterator[ServerProcess]:
         assert server.stop(number) == 0
 
 
+PATIENT = ("--default-deadline-ms", "120000")
+"""A busy machine must not have requests refused that nothing is wrong with."""
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[ServerProcess]:
     """One server with the demo family for all tests that only ask it."""
     # A launch of several images is over the default cap in milliseconds on a slow machine.
-    with ServerProcess(["--max-encode-ms", "10000"]) as server:
+    with ServerProcess(["--max-encode-ms", "10000", *PATIENT]) as server:
         yield server

@@ -67,9 +67,17 @@ def receipt_of(decided, spent):
     return model, reason, decision.expected_gain, tuple(sorted(cost.items()))
 
 
-@pytest.mark.parametrize("budget", [{"large_share": 0.3}, {"large_time_share": 0.1}])
+CERTAIN = {"requested", "no_gain_estimate", "gain_below_threshold", "max_cost"}
+BY_NUMBER = {"expected_gain", "not_finite", "larger_failed", "budget"}
+"""Reasons that come whatever the launches take, and those that a budget of requests brings too."""
+
+
+@pytest.mark.parametrize(
+    ("budget", "reasons"),
+    [({"large_share": 0.3}, CERTAIN | BY_NUMBER), ({"large_time_share": 0.1}, CERTAIN)],
+)
 async def test_a_log_replays_and_is_what_callers_were_told(
-    serving, connect, photo, tmp_path, budget
+    serving, connect, photo, tmp_path, budget, reasons
 ):
     log = tmp_path / "decisions.jsonl"
     options = {
@@ -103,17 +111,8 @@ async def test_a_log_replays_and_is_what_callers_were_told(
     judged = [receipt for receipt in receipts if receipt.reason != "requested"]
     assert Counter(map(told, judged)) == Counter(expected)
     assert sum(receipt.cost["spent"] for receipt in receipts) == pytest.approx(spent_ms)
-    assert {receipt.reason for receipt in receipts} >= {
-        "requested",
-        "no_gain_estimate",
-        "gain_below_threshold",
-        "expected_gain",
-        "max_cost",
-        "not_finite",
-        "larger_failed",
-        "budget",
-    }
-    assert {receipt.model for receipt in receipts} == {"fake-small", "fake-base", "fake-large"}
+    assert {receipt.reason for receipt in receipts} >= reasons
+    assert {receipt.model for receipt in receipts} >= {"fake-small", "fake-large"}
 
 
 async def test_a_log_holds_nothing_that_tells_who_asked_for_what(serving, connect, photo, tmp_path):

@@ -44,11 +44,11 @@ def recorded(photo, tmp_path_factory):
         service.engine.start()
         try:
             await service.engine.wait_ready()
-            small = await service.router.segment(request("auto", photo))
+            small = await service.router.segment(request("auto", photo), "t")
             metrics = service.telemetry.registry.get_sample_value
             counted = ("suresam_shadow_total", {"outcome": "compared"})
             await until(lambda: metrics(*counted) == 2)
-            large = await service.router.segment(request("large", photo))
+            large = await service.router.segment(request("large", photo), "t")
             assert metrics("suresam_shadow_gain_count") == 2
             return small, large
         finally:

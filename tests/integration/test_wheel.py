@@ -11,7 +11,7 @@ from integration.conftest import PATIENCE_S, ROOT
 SCRIPT = """
 import sys
 from pathlib import Path
-import run_suresam
+import suresam
 from suresam import Segmenter
 from suresam.segmentation.manifests import load_family
 
