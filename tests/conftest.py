@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from clock import Clock
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
@@ -100,6 +101,12 @@ def client_of(running: RunningService, transport: str, **options: Any) -> AnyCli
 def connect() -> Callable[..., AnyClient]:
     """Makes a client of a running service: `connect(running, "rest" or "grpc")`."""
     return client_of
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """One that a test sets."""
+    return Clock()
 
 
 @pytest.fixture(params=["rest", "grpc"])

@@ -8,7 +8,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suresam.cli.bench_report import write_report
+from suresam.cli.bench_load import (
+    REPORT,
+    add_generator_options,
+    add_out_option,
+    add_visit_options,
+    begin,
+    write_report,
+)
 from suresam.cli.extras import needs_extra
 from suresam.columns import aligned
 from suresam.errors import ConfigurationError
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
     from suresam.benchmarks.route.options import RouteOptions
     from suresam.benchmarks.route.run import RouteReport
 
-REPORT, PLOT = "report.json", "route.png"
+PLOT = "route.png"
 
 _ROUNDS_OF_OVERHEAD = 200
 
@@ -68,43 +75,31 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="of each phase (default: 10)")  # fmt: skip
     add("--deadline-ms", type=float, metavar="MS",
         help="that clicks ask for (default: the server's own)")  # fmt: skip
-    add("--max-lag-ms", type=float, default=20.0, metavar="MS",
-        help="bound on the generator's own lag, p99 (default: 20)")  # fmt: skip
-    add("--timeout", type=float, default=30.0, metavar="S",
-        help="seconds after which an answer is given up (default: 30)")  # fmt: skip
+    add_generator_options(add)
     add("--overhead", type=int, nargs="?", const=_ROUNDS_OF_OVERHEAD, metavar="ROUNDS",
         help="time a cached click that stays with the small member, in both modes in turn, and "
         f"nothing else (default: {_ROUNDS_OF_OVERHEAD} rounds)")  # fmt: skip
 
     add = parser.add_argument_group("visitors").add_argument
-    add("--clicks", type=float, default=6.0, metavar="N",
-        help="mean clicks on a picture, geometric (default: 6)")  # fmt: skip
-    add("--think", type=float, default=1.0, metavar="S",
-        help="median seconds between two clicks, log-normal (default: 1)")  # fmt: skip
+    add_visit_options(add)
     add("--scenes", type=int, default=60, metavar="N",
         help="different scenes, of 12 clicks each (default: 60)")  # fmt: skip
     add("--size", type=int, default=384, metavar="PX",
         help="side of a scene in pixels (default: 384)")  # fmt: skip
     add("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
 
-    parser.add_argument("--out", type=Path, metavar="DIR",
-        help=f"write {REPORT} and {PLOT} there (default: only print)")  # fmt: skip
+    add_out_option(parser, PLOT)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and tell."""
-    from suresam.benchmarks.serve.process import prepare_process
     from suresam.benchmarks.server_process import ServerProcess
-    from suresam.machine import describe_machine
 
     route_options = _route_options(options)
     if options.out is not None:
         _prepare_out(options)
-    circumstances = describe_machine()
-    for name, value in circumstances.items():
-        print(f"{name:12} {value}")
-    prepare_process()
+    circumstances = begin()
     with ExitStack() as stack:
         url, grpc = options.url, options.grpc
         if url is None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suresam.cli.api_key import add_key_option, read_key
-from suresam.cli.bench_report import write_report
+from suresam.cli.bench_load import (
+    REPORT,
+    add_generator_options,
+    add_out_option,
+    add_visit_options,
+    begin,
+    write_report,
+)
 from suresam.cli.extras import needs_extra
 from suresam.errors import ConfigurationError
 
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
     from suresam.benchmarks.serve.options import LoadOptions
     from suresam.benchmarks.serve.run import LoadReport
 
-REPORT, PLOT = "report.json", "load.png"
+PLOT = "load.png"
 
 _DESCRIPTION = """\
 Visitors come at times that are drawn beforehand from a seed, upload a picture of their own, click
@@ -72,16 +79,10 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--deadline-ms", type=float, metavar="MS",
         help="that clicks ask for, so that the server can refuse what would come too late; not "
         "those of people without a pause (default: the server's own)")  # fmt: skip
-    add("--max-lag-ms", type=float, default=20.0, metavar="MS",
-        help="bound on the generator's own lag, p99 (default: 20)")  # fmt: skip
-    add("--timeout", type=float, default=30.0, metavar="S",
-        help="seconds after which an answer is given up (default: 30)")  # fmt: skip
+    add_generator_options(add)
 
     add = parser.add_argument_group("visitors").add_argument
-    add("--clicks", type=float, default=6.0, metavar="N",
-        help="mean clicks on a picture, geometric (default: 6)")  # fmt: skip
-    add("--think", type=float, default=1.0, metavar="S",
-        help="median seconds between two clicks, log-normal (default: 1)")  # fmt: skip
+    add_visit_options(add)
     add("--burstiness", type=float, default=1.0, metavar="CV",
         help="coefficient of variation of the gaps between visitors: 1 is Poisson, 2 to 4 are "
         "bursts (default: 1)")  # fmt: skip
@@ -96,27 +97,21 @@ def add_parser(benches: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="who upload slowly and leave (default: 0.02)")  # fmt: skip
     add("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
 
-    parser.add_argument("--out", type=Path, metavar="DIR",
-        help=f"write {REPORT} and {PLOT} there (default: only print)")  # fmt: skip
+    add_out_option(parser, PLOT)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and tell."""
-    from suresam.benchmarks.serve.process import prepare_process
     from suresam.benchmarks.serve.report import report_lines
     from suresam.benchmarks.serve.run import Server, run_load
     from suresam.benchmarks.server_process import ServerProcess
     from suresam.evaluation.progress import tell_counts
-    from suresam.machine import describe_machine
 
     load_options, api_key = _load_options(options), read_key(options)
     if options.out is not None:
         _prepare_out(options)
-    circumstances = describe_machine()
-    for name, value in circumstances.items():
-        print(f"{name:12} {value}")
-    prepare_process()
+    circumstances = begin()
     with ExitStack() as stack:
         if options.url is None:
             own = stack.enter_context(ServerProcess(options.serve_options))

@@ -35,8 +35,10 @@ OVERLOAD = "overload"
 """It would gain enough, but too much work waits for the device already."""
 
 BUDGET = "budget"
-KEY_BUDGET = "key_budget"
 """It would gain enough, but others are worth the operator's budget more."""
+
+KEY_BUDGET = "key_budget"
+"""It would gain enough, but other requests of this key are worth the key's share more."""
 
 LARGER_FAILED = "larger_failed"
 """It was asked and did not answer; the smaller one's answer stands."""

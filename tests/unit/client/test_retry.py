@@ -10,18 +10,6 @@ from suresam.client.retry import Retries, RetryPolicy, attempt_timeout_s
 POLICY = RetryPolicy(max_attempts=4, base_delay_s=1.0, max_delay_s=8.0)
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 def retries_of(clock, deadline_ms=None, policy=POLICY, draw=1.0):
     return Retries(policy, deadline_ms, clock=clock, draw=lambda: draw)
 

@@ -20,21 +20,6 @@ from suresam.telemetry import Telemetry
 SIZE = ImageSize(8, 8)
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def telemetry():
     return Telemetry()

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from clock import Clock
 from device import until
 
 from suresam.engine.permits import Permits
@@ -78,13 +79,6 @@ async def test_closing_waits_no_longer_than_told(make):
     permits = make()
     with permit(permits):
         await permits.close(wait_s=0)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def busy(make, kind):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from clock import Clock
 from device import until
 from unit.routing.shadow.answers import SIZE, large, small
 
@@ -54,13 +55,6 @@ class Engine:
 
     async def models(self):
         return tuple(info(name) for name in MEMBERS)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

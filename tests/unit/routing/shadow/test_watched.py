@@ -31,18 +31,6 @@ class Engine:
     create_session = add_image = segment
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 async def test_it_is_quiet_from_the_moment_that_the_last_caller_left(clock):
     engine = Engine()
     watched = WatchedEngine(engine, clock)
