@@ -16,11 +16,13 @@ ARG CUDA_IMAGE=nvidia/cuda:13.0.1-base-ubuntu24.04
 
 FROM ${CPU_IMAGE} AS base-cpu
 # PyPI's torch for Linux brings CUDA along, several GB; this index has the build for CPUs.
-ENV TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV TORCH_INDEX=https://download.pytorch.org/whl/cpu \
+    CUDA_LOCK=""
 
 FROM ${CUDA_IMAGE} AS base-cuda
-# torch brings its CUDA libraries itself; the driver comes from the host.
-ENV TORCH_INDEX=""
+# torch's CUDA libraries are packages of Python, too; the driver comes from the host.
+ENV TORCH_INDEX="" \
+    CUDA_LOCK=docker/cuda.lock
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 python3-venv \
@@ -34,17 +36,18 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 RUN python -m venv /opt/suresam
 ENV PATH=/opt/suresam/bin:${PATH}
 WORKDIR /src
+# By hash, first, so that torch finds all that it needs and brings nothing unseen. Nothing is compiled.
+COPY docker/build.lock docker/requirements.lock docker/cuda.lock docker/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --no-deps --requirement docker/build.lock \
+ && SAM2_BUILD_CUDA=0 pip install --require-hashes --no-deps --no-build-isolation \
+      --requirement docker/requirements.lock ${CUDA_LOCK:+--requirement "${CUDA_LOCK}"}
 # torch and torchvision apart, by version: their builds differ by platform, and so do their hashes.
 COPY constraints.txt ./
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install --constraint constraints.txt torch torchvision
-# All else by hash. sam2 is built against the torch that is already there, without a compiler.
-COPY docker/build.lock docker/requirements.lock docker/
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --require-hashes --no-deps --requirement docker/build.lock \
- && SAM2_BUILD_CUDA=0 pip install --require-hashes --no-deps --no-build-isolation \
-      --requirement docker/requirements.lock
+    PIP_EXTRA_INDEX_URL="${TORCH_INDEX}" pip install --no-deps --constraint constraints.txt torch torchvision \
+ && pip check
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY models models

@@ -20,7 +20,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules prometheus smoke wheel clean
+.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules prometheus smoke wheel audit licences sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,8 +71,9 @@ pin-images: ## write the digests behind the tags of all foreign images, asking t
 	  echo "$$image@$$digest"; \
 	done; rm -f $(addsuffix .bak,$(PINNED))
 
-# torch and torchvision, with what they bring, stay out: their builds differ by platform.
-APART = torch|torchvision|triton|colorama|cuda-[a-z]+|nvidia-[a-z0-9-]+
+# torch and torchvision stay out: their builds differ by platform. CUDA is for the variant cuda alone.
+APART = torch|torchvision|colorama
+CUDA  = triton|cuda-[a-z]+|nvidia-[a-z0-9-]+
 BUILD = hatchling|pathspec|pluggy|trove-classifiers|wheel
 LOCKED = awk '/^[A-Za-z0-9]/ {keep = $$0 $(1)} keep' dist/all.lock
 lock: ## write the hashes of what the image installs, from constraints.txt (with uv, minutes)
@@ -82,8 +83,10 @@ lock: ## write the hashes of what the image installs, from constraints.txt (with
 	  --output-file dist/all.lock pyproject.toml -
 	{ echo '# What builds packages in the image, with hashes: `make lock` writes this file.'; \
 	  $(call LOCKED,~ /^($(BUILD)|packaging|setuptools)==/); } > docker/build.lock
+	{ echo '# What torch needs to reach a GPU, with hashes: `make lock` writes this file.'; \
+	  $(call LOCKED,~ /^($(CUDA))==/); } > docker/cuda.lock
 	{ echo '# What the service needs beside torch and torchvision, with hashes: `make lock` writes this file.'; \
-	  $(call LOCKED,!~ /^($(APART)|$(BUILD))==/); } > docker/requirements.lock
+	  $(call LOCKED,!~ /^($(APART)|$(CUDA)|$(BUILD))==/); } > docker/requirements.lock
 
 rules: ## copy the rules of Prometheus into k8s/
 	@{ sed -n '/^# /,/^spec:/p' k8s/components/monitoring/prometheusrule.yaml; \
@@ -99,6 +102,20 @@ prometheus: ## watch the service on this machine with rules, on 127.0.0.1:9090 (
 
 smoke: ## post a photo to a service that runs and say what came back (URL=http://127.0.0.1:8080)
 	@docker/smoke.sh
+
+SUPPLY = PYTHONPATH=tests $(BIN)/python -m supply
+audit: $(VENV)/.tools ## known vulnerabilities of what the image installs; exit 3: could not be asked
+	@$(SUPPLY).audit
+
+licences: $(VENV)/.dev ## write docs/licences.md, or say which package of the image has no licence that is allowed
+	@$(SUPPLY).licences
+
+sbom: $(VENV)/.tools ## write what the image installs as CycloneDX, dist/sbom-cpu.json (VARIANT=cuda)
+	@mkdir -p dist
+	@{ cat docker/requirements.lock $(if $(filter cuda,$(VARIANT)),docker/cuda.lock); \
+	  grep -E '^torch(vision)?==' constraints.txt; } | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
+	  --output-reproducible $(ARGS) --output-file dist/sbom-$(VARIANT).json -
+	@echo dist/sbom-$(VARIANT).json
 
 wheel: $(VENV)/.dev ## build a wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

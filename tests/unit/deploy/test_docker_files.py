@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from programs import ROOT, program
+from supply.pins import BUILD_LOCK, BY_VERSION, CONSTRAINTS, CUDA_LOCK, SERVICE_LOCK, pinned
 
 from suresam.api.rest.routes import probes
 from suresam.app import running
@@ -62,12 +63,6 @@ def seconds(text: str) -> float:
     return float(text.removesuffix("s"))
 
 
-def pinned(path: Path) -> dict[str, str]:
-    """Versions by name, as `_` and `-` and case do not tell them apart."""
-    pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", path.read_text(), re.M)
-    return {name.lower().replace("_", "-"): version for name, version in pins}
-
-
 def test_hadolint_finds_nothing():
     told = subprocess.run(
         [program("hadolint"), DOCKERFILE], capture_output=True, text=True, timeout=60
@@ -75,29 +70,29 @@ def test_hadolint_finds_nothing():
     assert told.stdout + told.stderr == ""
 
 
-def test_the_image_installs_by_hash_and_only_torch_by_version():
-    torch, locked, ours = (rest for rest in values("build", "RUN") if "pip install" in rest)
-    assert "--constraint constraints.txt torch torchvision" in torch
+def test_the_image_installs_by_hash_and_then_torch_by_version_and_nothing_with_it():
+    locked, torch, ours = (rest for rest in values("build", "RUN") if "pip install" in rest)
     assert "--require-hashes --no-deps --requirement docker/build.lock" in locked
     assert "SAM2_BUILD_CUDA=0 pip install --require-hashes --no-deps --no-build-isolation" in locked
+    assert f"--no-deps --constraint constraints.txt {' '.join(BY_VERSION)} && pip check" in torch
     assert "--no-deps --no-build-isolation ." in ours
-    assert values("base-cpu", "ENV") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]
+    cpu, cuda = values("base-cpu", "ENV")[0], values("base-cuda", "ENV")[0]
+    assert cpu == 'TORCH_INDEX=https://download.pytorch.org/whl/cpu CUDA_LOCK=""'
+    assert cuda == f'TORCH_INDEX="" CUDA_LOCK={CUDA_LOCK.relative_to(ROOT)}'
 
 
 def test_locks_hold_what_the_service_needs_in_the_versions_of_constraints():
-    constraints = pinned(ROOT / "constraints.txt")
-    service = pinned(ROOT / "docker/requirements.lock")
-    build = pinned(ROOT / "docker/build.lock")
-    for name, version in {**build, **service}.items():
-        assert constraints.get(name, version) == version, name
+    constraints, service, build = pinned(CONSTRAINTS), pinned(SERVICE_LOCK), pinned(BUILD_LOCK)
+    for name, version in {**build, **service, **pinned(CUDA_LOCK)}.items():
+        assert constraints[name] == version
     project = (ROOT / "pyproject.toml").read_text()
     [listed] = re.findall(r"^dependencies = \[(.*?)^\]", project, re.M | re.S)
     needed = {name.lower() for name in re.findall(r'^  "([A-Za-z0-9-]+)', listed, re.M)}
     assert len(needed) > 20
     assert needed - set(service) == {"torch"}
     assert {"setuptools", "wheel", "hatchling"} <= set(build)
-    for path in ("docker/requirements.lock", "docker/build.lock"):
-        blocks = re.split(r"^(?=[a-z])", (ROOT / path).read_text(), flags=re.M)[1:]
+    for path in (BUILD_LOCK, SERVICE_LOCK, CUDA_LOCK):
+        blocks = re.split(r"^(?=[a-z])", path.read_text(), flags=re.M)[1:]
         assert all("--hash=sha256:" in block for block in blocks)
 
 
