@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 
 import httpx
 import numpy as np
@@ -174,7 +175,18 @@ async def test_probes_and_documents_answer(http):
     assert all(f'"#/components/schemas/{name}"' in text for name in ("SegmentRequestBody",))
     for reference in text.split('"#/components/schemas/')[1:]:
         assert reference.split('"')[0] in names
-    assert (await http.get("/docs")).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_documentation_needs_nothing_from_elsewhere(http, page):
+    answer = await http.get(page)
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    assert "<script>" not in answer.text
+    named = re.findall(r'(?:src|href|spec-url)="([^"]*)"', answer.text)
+    assert len(named) >= 3
+    assert not any(address.startswith(("/", "http")) for address in named)
+    for address in named:
+        assert (await http.get(f"/{address}")).status_code == 200
 
 
 async def test_metrics_count_what_happened(http, photo_640x480):

@@ -157,6 +157,13 @@ def test_a_pod_drains_before_it_is_killed():
     assert float(sleep_s) > drained_s
 
 
+def test_a_load_balancer_is_waited_for_only_where_the_component_is_taken(everything):
+    [gate] = pod_of(everything)["readinessGates"]
+    assert gate == {"conditionType": "cloud.google.com/load-balancer-neg-ready"}
+    for name in OVERLAYS:
+        assert "readinessGates" not in pod_of(overlay(name))
+
+
 def test_pod_probes_are_routes_of_the_service():
     container = container_of(overlay("cpu"))
     paths = {

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from suresam.access.door import Door
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
+from suresam.api.rest import documentation
 from suresam.api.rest.gate import Gate
 from suresam.api.rest.middleware import Edge, refuse_route
 from suresam.api.rest.openapi import document_uploads
@@ -53,11 +54,13 @@ def build_application(service: Service) -> FastAPI:
         title="suresam",
         version=__version__,
         redirect_slashes=False,
+        docs_url=None,  # ours need nothing from elsewhere
+        redoc_url=None,
         summary="Segment Anything masks that say how far they can be trusted.",
     )
     app.state.service = service
     ours = [route for route in (*v1.routes, *probes.routes) if isinstance(route, Route)]
-    app.router.routes.extend(ours)
+    app.router.routes.extend([*ours, *documentation.routes])
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_middleware(Shortcut, routes=ours)
     app.add_middleware(Gate, door=service.door)  # inside of the edge, which is added after it
