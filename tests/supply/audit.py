@@ -34,7 +34,7 @@ def ask(pins: Pins) -> Vulnerabilities:
         told = subprocess.run(
             [
                 *(sys.executable, "-m", "pip_audit", "--strict", "--format", "json"),
-                *("--progress-spinner", "off", "--no-deps", "--disable-pip"),
+                *("--progress-spinner", "off", "--no-deps", "--disable-pip", "--timeout", "60"),
                 # An answer of yesterday is none.
                 *("--cache-dir", folder, "--requirement", listed),
             ],

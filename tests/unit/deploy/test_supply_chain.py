@@ -140,7 +140,7 @@ def test_the_bill_of_materials_names_what_a_variant_installs(variant, tmp_path):
     quick = ("--old-file=.venv/.tools", "ARGS=--no-validate")
     told = subprocess.run(
         ["make", "--silent", "sbom", f"VARIANT={variant}", *quick],
-        cwd=tmp_path, capture_output=True, text=True, timeout=100,
+        cwd=tmp_path, capture_output=True, text=True, timeout=250,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     bill = json.loads((tmp_path / told.stdout.strip()).read_text())
