@@ -21,7 +21,7 @@ from suresam.access.key import digest_of, new_key
 from suresam.access.key_list import KeyEntry
 from suresam.access.limits import KeyLimits
 from suresam.api.grpc.gate import NEEDS as GRPC_NEEDS
-from suresam.api.rest.application import Service, build_application
+from suresam.api.rest.application import Service, build_fastapi
 from suresam.api.rest.gate import NEEDS as REST_NEEDS
 from suresam.app.compose import compose
 from suresam.app.devices import LocalModels
@@ -51,9 +51,7 @@ def line(name: str, key: str, scope: str = "infer", limits: KeyLimits = NO_LIMIT
 def routes() -> set[tuple[str, str]]:
     """Every method and path that the application itself answers."""
     telemetry = Telemetry()
-    app = build_application(
-        Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1)
-    )
+    app = build_fastapi(Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1))
     return {(method, route.path) for route in app.routes for method in route.methods}
 
 

@@ -52,6 +52,7 @@ class Arena:
             else t.new_empty((num_slots, *t.shape))
             for t in _tensors(example)
         ]
+        self._views: dict[int, ImageEmbedding] = {}
 
     def write(self, slot: int, embedding: ImageEmbedding) -> None:
         """Copy an embedding into a slot."""
@@ -60,8 +61,11 @@ class Arena:
 
     def read(self, slot: int) -> ImageEmbedding:
         """The embedding in a slot; what is written there later shows through it."""
-        image_embed, fine, middle = (block[slot] for block in self._blocks)
-        return ImageEmbedding(image_embed, (fine, middle))
+        view = self._views.get(slot)
+        if view is None:
+            image_embed, fine, middle = (block[slot] for block in self._blocks)
+            view = self._views[slot] = ImageEmbedding(image_embed, (fine, middle))
+        return view
 
     def lend(self, embedding: ImageEmbedding) -> ImageEmbedding:
         """An embedding where these slots are, without a slot; itself if it is there already."""

@@ -24,12 +24,15 @@ class Backlog:
 
     def add(self, rows: Rows) -> None:
         """Work comes in."""
-        self._rows.update(rows)
+        for key, count in rows.items():
+            self._rows[key] += count
 
     def remove(self, rows: Rows) -> None:
         """A request's work is done or given up, all of it."""
-        self._rows.subtract(rows)
-        self._rows = +self._rows
+        for key, count in rows.items():
+            self._rows[key] -= count
+            if not self._rows[key]:
+                del self._rows[key]
 
     def total_ms(self) -> float:
         """Device milliseconds of everything."""

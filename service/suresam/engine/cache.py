@@ -156,9 +156,11 @@ class EmbeddingCache:
 
     def __contains__(self, key: CacheKey) -> bool:
         room = self._rooms.get(key[1])
+        if room is None:
+            return False
         with self._lock:
             now = self._clock()
-            return room is not None and any(tier.table.has(key, now) for tier in room.tiers)
+            return room.device.table.has(key, now) or room.host.table.has(key, now)
 
     @contextlib.contextmanager
     def pinned(self, key: CacheKey, user: object) -> Iterator[Lease | None]:

@@ -165,7 +165,8 @@ class Engine:
                 if embedding is not None:
                     if lease is not None and encoded is _CACHED:
                         self._count_lookup("hit", lease.tier.name)
-                    encoded = replace(encoded, value=None)
+                    if encoded.value is not None:
+                        encoded = replace(encoded, value=None)
                     row = await self._row(prompt, wanted, embedding)
                     job = DecodeJob(
                         self.backbone.name,

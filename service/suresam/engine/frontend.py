@@ -141,22 +141,23 @@ class Frontend:
         return tuple(metric for metrics in found for metric in metrics)
 
     async def _segment(self, call: SegmentCall) -> SegmentReply:
-        started = time.monotonic()
+        started, header_ms = time.monotonic(), 0.0
         image = await self._find_image(call)
-        header_s = time.monotonic() - started
+        if call.image is not None:
+            header_ms = (time.monotonic() - started) * 1000
+            call = replace(call, image=None, remaining_ms=call.remaining_ms - header_ms)
         check_inside(call.prompts, image.size)
-        rest = replace(call, image=None, remaining_ms=call.remaining_ms - header_s * 1000)
         with self._affinity.device_for([image.key]) as device:
-            reply = await device.segment(rest, _for_device(image))
+            reply = await device.segment(call, _for_device(image))
         if not call.is_free:
             self._charge(call.tenant, sum(reply.spent_ms))
         self._prepare(call, image, reply)
-        timings = reply.timings_ms
-        return replace(
-            reply,
-            warnings=image.public.warnings,
-            timings_ms=replace(timings, decode_image=timings.decode_image + header_s * 1000),
-        )
+        if header_ms:
+            decode_image_ms = reply.timings_ms.decode_image + header_ms
+            timings = replace(reply.timings_ms, decode_image=decode_image_ms)
+            reply = replace(reply, timings_ms=timings)
+        warnings = image.public.warnings
+        return replace(reply, warnings=warnings) if warnings else reply
 
     def _prepare(self, call: SegmentCall, image: StoredImage, reply: SegmentReply) -> None:
         """Let a session's next clicks find the embeddings that they will probably need.

@@ -1,7 +1,5 @@
 """What one request still needs of the device."""
 
-from collections import Counter
-
 from suresam.engine.backlog import Backlog, Rows
 
 
@@ -15,13 +13,13 @@ class Work:
 
     def __init__(self, backlog: Backlog, rows: Rows) -> None:
         self._backlog = backlog
-        self._left = +Counter(rows)
+        self._left = {key: count for key, count in rows.items() if count}
         backlog.add(self._left)
 
     def done(self, rows: Rows) -> None:
         """Nobody has to wait for these any more. Of more than are left, only those that are."""
-        gone = self._left & Counter(rows)
-        self._left -= gone
+        gone = {key: min(count, rows.get(key, 0)) for key, count in self._left.items()}
+        self._left = {key: n - gone[key] for key, n in self._left.items() if n > gone[key]}
         self._backlog.remove(gone)
 
     def give_up(self) -> None:

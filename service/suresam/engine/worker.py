@@ -80,7 +80,7 @@ class Worker:
         self._costs = costs
         self._cache = cache
         self._telemetry = telemetry
-        device = self._device = next(iter(backbones.values())).device
+        device = next(iter(backbones.values())).device
         self._threads = DeviceThreads(device, decode_threads)
         self._row_caps = RowCaps(time.monotonic)
         self._black_box = black_box
@@ -101,6 +101,11 @@ class Worker:
         for stage in (ENCODE, DECODE):
             age_s = telemetry.queue_age_seconds.labels(stage, device)
             age_s.set_function(partial(self.queue_age_s, stage))
+            for model in backbones:
+                depth = telemetry.queue_depth.labels(stage, model)
+                depth.set_function(partial(self._queue_depth, stage, model))
+        cost_s = telemetry.queue_cost_seconds.labels(device)
+        cost_s.set_function(self._queue_cost_s)
 
     def start(self) -> None:
         """Start the thread; it warms every model up first."""
@@ -128,7 +133,6 @@ class Worker:
             job.reply.add_done_callback(self._forget)
             self._scheduler.add(job)
             self._make_way()
-            self._report()
             self._changed.notify()
 
     def promote(self, job: Job, deadline: float) -> None:
@@ -136,7 +140,6 @@ class Worker:
         with self._changed:
             self._scheduler.promote(job, deadline)
             self._make_way()
-            self._report()
 
     def postpone(self, job: Job, deadline: float) -> None:
         """Let a job that still waits have a later deadline."""
@@ -207,7 +210,6 @@ class Worker:
             self._is_stopping = True
             for job in self._scheduler.take_all():
                 fail(job, ShuttingDown("the server is stopping"))
-            self._report()
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(_STOP_S)  # not for ever: it may hang in its launch
@@ -233,7 +235,6 @@ class Worker:
         if is_lost:
             self._is_lost = True
             held = [*held, *self._scheduler.take_all()]
-            self._report()
         elif self._is_warm and not self._is_stopping:
             self.start()
         for job in held:
@@ -268,11 +269,9 @@ class Worker:
                 while not (batch := self._scheduler.take(time.monotonic())):
                     if self._is_stopping:
                         return
-                    self._report()
                     self._changed.wait()
                     if not self._is_mine():
                         return
-                self._report()
                 self._held = batch
                 live = [job for job in batch if job.reply.set_running_or_notify_cancel()]
             if live:
@@ -370,7 +369,6 @@ class Worker:
             if reply.cancelled():
                 self._telemetry.cancelled.labels(job.stage).inc()
                 self._scheduler.remove(job)
-                self._report()
 
     def _record(self, batch: Sequence[Job], launch_ms: float, queue_ms: Sequence[float]) -> None:
         stage, model = batch[0].stage, batch[0].model
@@ -385,12 +383,13 @@ class Worker:
         for job in self._scheduler.given_up():
             fail(job, GivenUp())
 
-    def _report(self) -> None:
-        waiting = self._scheduler.waiting()
-        for model in self._backbones:
-            for stage in (ENCODE, DECODE):
-                self._telemetry.queue_depth.labels(stage, model).set(waiting[stage, model])
-        self._telemetry.queue_cost_seconds.labels(self._device).set(self.work_ms(waiting) / 1000)
+    def _queue_depth(self, stage: str, model: str) -> float:
+        with self._changed:
+            return self._scheduler.waiting()[stage, model]
+
+    def _queue_cost_s(self) -> float:
+        with self._changed:
+            return self.work_ms(self._scheduler.waiting()) / 1000
 
     def _launch_ms(self, stage: str, model: str, rows: int) -> float:
         known_ms = self._costs.launch_ms(stage, model, rows)

@@ -11,7 +11,7 @@ from suresam.domain import ImageSize
 from suresam.segmentation.scratch import Scratch
 from suresam.segmentation.transforms import full_size_masks
 
-_UPSAMPLED, _MASKS = Scratch(), Scratch()
+_TURNED, _UPSAMPLED, _MASKS = Scratch(), Scratch(), Scratch()
 
 
 def pack_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:
@@ -36,12 +36,15 @@ def pack_masks(low_res_logits: Tensor, size: ImageSize) -> Tensor:
 
 def _pack_on_host(low_res_logits: Tensor, size: ImageSize) -> NDArray[np.uint8]:
     # Few calls, since each gives the interpreter away and has to wait for it under load.
-    # Transposed, so that the columns of the image come out as rows.
-    transposed = low_res_logits.float().transpose(1, 2).contiguous().numpy()
-    shape = (len(transposed), size.width, size.height)
+    low_res = low_res_logits.float().numpy()
+    num_masks, height, width = low_res.shape
+    shape = (num_masks, size.width, size.height)
+    turned = _TURNED.take((width, height), np.float32)
     upsampled, masks = _UPSAMPLED.take(shape, np.float32), _MASKS.take(shape, np.bool_)
-    for logits, place in zip(transposed, upsampled, strict=True):
-        cv2.resize(logits, shape[:0:-1], dst=place, interpolation=cv2.INTER_LINEAR)
+    for logits, place in zip(low_res, upsampled, strict=True):
+        # Turned, so that the columns of the image come out as rows.
+        cv2.transpose(logits, dst=turned)
+        cv2.resize(turned, shape[:0:-1], dst=place, interpolation=cv2.INTER_LINEAR)
     return np.packbits(np.greater(upsampled, 0, out=masks).reshape(len(masks), -1), axis=1)
 
 

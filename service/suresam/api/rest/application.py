@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from suresam.access.door import Door
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
@@ -48,8 +49,16 @@ class Service:
     max_running_prompts: int = MAX_RUNNING_PROMPTS
 
 
-def build_application(service: Service) -> FastAPI:
+def build_application(service: Service) -> ASGIApp:
     """The REST API of a service."""
+    app = build_fastapi(service)
+    # Round FastAPI's own middleware and not within: our routes need none of it.
+    inside = Gate(Shortcut(app, ours()), service.door)
+    return Edge(inside, service.max_body_bytes, service.telemetry)
+
+
+def build_fastapi(service: Service) -> FastAPI:
+    """All routes with their documentation, without what keeps strangers out."""
     app = FastAPI(
         title="suresam",
         version=__version__,
@@ -59,12 +68,8 @@ def build_application(service: Service) -> FastAPI:
         summary="Segment Anything masks that say how far they can be trusted.",
     )
     app.state.service = service
-    ours = [route for route in (*v1.routes, *probes.routes) if isinstance(route, Route)]
-    app.router.routes.extend([*ours, *documentation.routes])
+    app.router.routes.extend([*ours(), *documentation.routes])
     app.add_exception_handler(HTTPException, refuse_route)
-    app.add_middleware(Shortcut, routes=ours)
-    app.add_middleware(Gate, door=service.door)  # inside of the edge, which is added after it
-    app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -72,3 +77,8 @@ def build_application(service: Service) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
+
+
+def ours() -> list[Route]:
+    """The routes that are not pages of documentation."""
+    return [route for route in (*v1.routes, *probes.routes) if isinstance(route, Route)]

@@ -86,6 +86,7 @@ class Measurements:
 
     Attributes:
         goodput: of clicks.
+        good_requests: clicks, uploads and one-shots that were answered OK within the goal.
         clicks, uploads, one_shots: latencies of those answered OK, from the intended time. A
             one-shot carries its picture; it is sent when the one before it is answered.
         errors: by code, most frequent first; of every kind of request.
@@ -94,6 +95,7 @@ class Measurements:
     """
 
     goodput: Goodput
+    good_requests: int
     clicks: Percentiles
     uploads: Percentiles
     one_shots: Percentiles
@@ -108,11 +110,12 @@ def measure(exchanges: Iterable[Exchange], seconds: float, goal_ms: float) -> Me
     Args:
         exchanges: all of the phase.
         seconds: its length.
-        goal_ms: a click answered OK in at most so many milliseconds is good.
+        goal_ms: what is answered OK in at most so many milliseconds is good.
     """
     asked = list(exchanges)
     clicks = [exchange for exchange in asked if exchange.kind == "click"]
     answered = _latencies_ms(clicks, "click")
+    uploads, one_shots = _latencies_ms(asked, "upload"), _latencies_ms(asked, "one_shot")
     return Measurements(
         goodput=Goodput(
             offered=len(clicks),
@@ -120,9 +123,10 @@ def measure(exchanges: Iterable[Exchange], seconds: float, goal_ms: float) -> Me
             good=sum(latency <= goal_ms for latency in answered),
             seconds=seconds,
         ),
+        good_requests=sum(ms <= goal_ms for ms in (*answered, *uploads, *one_shots)),
         clicks=percentiles(answered),
-        uploads=percentiles(_latencies_ms(asked, "upload")),
-        one_shots=percentiles(_latencies_ms(asked, "one_shot")),
+        uploads=percentiles(uploads),
+        one_shots=percentiles(one_shots),
         errors=_errors(asked),
         hung_up=sum(exchange.code == HUNG_UP for exchange in asked),
         no_session=sum(exchange.code == NO_SESSION for exchange in asked),

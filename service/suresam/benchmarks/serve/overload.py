@@ -25,6 +25,8 @@ class OverloadReport:
         capacity_per_s: clicks a second of people without a pause, with their uploads.
         peak_per_s: the best goodput without an overload, by people or at `PEAK_SHARE`.
         goodput_per_s: of the overload.
+        peak_requests_per_s, requests_per_s: the same with the uploads that were answered in time:
+            more visitors bring more of them, and their share of the device is not the clicks'.
         refusals: how long they took from sending, in the overload.
         refused_share: of the requests of the overload.
         failed_share: those that ended with any other error.
@@ -40,6 +42,8 @@ class OverloadReport:
     capacity_per_s: float
     peak_per_s: float
     goodput_per_s: float
+    peak_requests_per_s: float
+    requests_per_s: float
     refusals: Percentiles
     refused_share: float
     failed_share: float
@@ -54,6 +58,13 @@ class OverloadReport:
     def goodput_of_peak(self) -> float | None:
         """Goodput in the overload over the best without; None if there never was any."""
         return self.goodput_per_s / self.peak_per_s if self.peak_per_s else None
+
+    @property
+    def requests_of_peak(self) -> float | None:
+        """The same of clicks and uploads together."""
+        if not self.peak_requests_per_s:
+            return None
+        return self.requests_per_s / self.peak_requests_per_s
 
 
 async def measure_capacity(test: LoadTest, load: Load, people: int, seconds: float) -> Phase:
@@ -103,6 +114,8 @@ def report_overload(factor: float, phases: Sequence[Phase]) -> OverloadReport:
         capacity_per_s=capacity.measured.goodput.answered / capacity.seconds,
         peak_per_s=max(phase.measured.goodput.per_s for phase in (capacity, before)),
         goodput_per_s=during.measured.goodput.per_s,
+        peak_requests_per_s=max(_requests_per_s(phase) for phase in (capacity, before)),
+        requests_per_s=_requests_per_s(during),
         refusals=percentiles([e.answer_ms for e in refused]),
         refused_share=len(refused) / max(1, len(asked)),
         failed_share=len(failed) / max(1, len(asked)),
@@ -117,3 +130,7 @@ def report_overload(factor: float, phases: Sequence[Phase]) -> OverloadReport:
         if normal_ms is None
         else seconds_until_normal(after.exchanges, after.seconds, normal_ms),
     )
+
+
+def _requests_per_s(phase: Phase) -> float:
+    return phase.measured.good_requests / phase.seconds

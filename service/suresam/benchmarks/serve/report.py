@@ -86,7 +86,7 @@ def phase_details(phase: Phase) -> list[str]:
 
 def overload_lines(report: OverloadReport) -> list[str]:
     """The verdict on an overload."""
-    of_peak = report.goodput_of_peak
+    of_peak, requests_of_peak = report.goodput_of_peak, report.requests_of_peak
     retry_after = report.retry_after_share
     recovery = "not within the phase" if report.recovery_s is None else f"{report.recovery_s:g} s"
     lines = [
@@ -94,6 +94,8 @@ def overload_lines(report: OverloadReport) -> list[str]:
         f"{report.peak_per_s:.1f}/s",
         f"goodput at {report.factor:g} x capacity: {report.goodput_per_s:.1f}/s"
         + ("" if of_peak is None else f", {of_peak:.0%} of the best"),
+        f"with uploads in time: {report.requests_per_s:.1f} requests/s"
+        + ("" if requests_of_peak is None else f", {requests_of_peak:.0%} of the best"),
         f"refused {report.refused_share:.1%} of all requests, after "
         f"{_ms(report.refusals.p50_ms)} ms (p50), {_ms(report.refusals.p99_ms)} ms (p99)"
         + ("" if retry_after is None else f"; {retry_after:.0%} with Retry-After"),
@@ -136,7 +138,10 @@ def phase_json(phase: Phase) -> dict[str, Any]:
 
 def overload_json(report: OverloadReport) -> dict[str, Any]:
     """All figures of an overload."""
-    return asdict(report) | {"goodput_of_peak": report.goodput_of_peak}
+    return asdict(report) | {
+        "goodput_of_peak": report.goodput_of_peak,
+        "requests_of_peak": report.requests_of_peak,
+    }
 
 
 def _row(phase: Phase) -> tuple[str, ...]:

@@ -42,6 +42,24 @@ def test_an_overload_is_measured_against_what_went_well_without_it():
     assert report.recovery_s == 0.0
 
 
+def test_uploads_that_are_answered_in_time_count_beside_the_clicks():
+    def uploads(number: int, took_s: float) -> list[Exchange]:
+        return [Exchange("upload", 0.1, 0.1, 0.1 + took_s, "ok") for _ in range(number)]
+
+    report = report_overload(
+        3.0,
+        [
+            phase("capacity", clicks(10, 0.15) + uploads(2, 0.1)),
+            phase("before", clicks(14, 0.1) + uploads(6, 0.1) + uploads(3, 0.3)),
+            phase("overload", clicks(8, 0.18) + uploads(10, 0.19) + uploads(5, 0.21)),
+            phase("recovery", clicks(8, 0.09)),
+        ],
+    )
+    assert (report.peak_requests_per_s, report.requests_per_s) == (10.0, 9.0)
+    assert report.requests_of_peak == pytest.approx(0.9)
+    assert report.goodput_of_peak == pytest.approx(4 / 7)
+
+
 def test_without_refusals_there_is_no_share_of_retry_after():
     good = [phase(name, clicks(2, 0.1)) for name in ("capacity", "before", "overload", "recovery")]
     report = report_overload(2.0, good)
