@@ -1,9 +1,12 @@
 """Memory that a thread uses again and again."""
 
 import threading
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
+
+S = TypeVar("S", bound=np.generic)
 
 _KEPT_BYTES = 32 * 2**20
 
@@ -18,7 +21,7 @@ class Scratch(threading.local):
     def __init__(self) -> None:
         self._kept = np.empty(0, np.uint8)
 
-    def take(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
+    def take(self, shape: tuple[int, ...], dtype: type[S]) -> NDArray[S]:
         """An array with anything in it, which the thread's next call makes anew."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if size > _KEPT_BYTES:
