@@ -20,6 +20,7 @@ from suresam.access.door import OpenDoor
 from suresam.access.key import digest_of, new_key
 from suresam.access.key_list import KeyEntry
 from suresam.access.limits import KeyLimits
+from suresam.api.closing import Closing
 from suresam.api.grpc.gate import NEEDS as GRPC_NEEDS
 from suresam.api.rest.application import Service, build_application
 from suresam.api.rest.gate import NEEDS as REST_NEEDS
@@ -52,7 +53,7 @@ def routes() -> set[tuple[str, str]]:
     """Every method and path that the application itself answers."""
     telemetry = Telemetry()
     app = build_application(
-        Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1)
+        Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1, Closing())
     )
     return {(method, route.path) for route in app.routes for method in route.methods}
 

@@ -30,7 +30,7 @@ _EXAMPLE_REQUEST = '{"prompts":[{"points":[[280,160]],"labels":[1]}]}'
 
 
 def serve(settings: Settings) -> None:
-    """Serve REST and gRPC until SIGTERM or SIGINT.
+    """Serve REST and gRPC until SIGTERM or SIGINT; a second one ends the waiting for requests.
 
     Raises:
         ConfigurationError: missing weights, a port in use.
@@ -55,9 +55,16 @@ def serve_models(settings: Settings, models: Models) -> None:
 async def _run(service: RunningService) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            logger.info("told again to stop: what is in progress is refused")
+            service.hurry()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stop)
     await service.start()
     try:
         if service.watches_files:  # if not, a closed terminal still ends the service

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from suresam.access.door import Door
+from suresam.api.closing import Closing
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.api.rest.gate import Gate
 from suresam.api.rest.middleware import Edge, refuse_route
@@ -34,6 +35,7 @@ class Service:
         pool: for JSON and pictures, off the event loop.
         image_limits: of an upload.
         max_body_bytes: of one HTTP request.
+        closing: of the service.
         max_running_prompts: of one request that is answered by events, in progress at a time.
     """
 
@@ -44,6 +46,7 @@ class Service:
     pool: Executor
     image_limits: ImageLimits
     max_body_bytes: int
+    closing: Closing
     max_running_prompts: int = MAX_RUNNING_PROMPTS
 
 
@@ -61,7 +64,12 @@ def build_application(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_middleware(Shortcut, routes=ours)
     app.add_middleware(Gate, door=service.door)  # inside of the edge, which is added after it
-    app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
+    app.add_middleware(
+        Edge,
+        max_body_bytes=service.max_body_bytes,
+        telemetry=service.telemetry,
+        closing=service.closing,
+    )
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
