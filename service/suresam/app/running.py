@@ -28,7 +28,12 @@ _GRACE_AFTER_DRAIN_S = 2.0
 
 
 _TURNS_TO_COME_IN = 5
-"""Of the event loop: a connection, what it sends, and the request that this is."""
+"""Of the event loop, in which connections that wait at the port are taken."""
+
+_LONGEST_LAST_CALL_S = 0.2
+
+_GRPC_GRACE_S = 1.0
+"""For calls that came when all others were answered; grpc may have taken one and forgotten it."""
 
 _LOOK_EVERY_S = 0.1
 """How often readiness is looked at, for those who are told of it."""
@@ -40,10 +45,16 @@ _LOOK_AT_FILES_EVERY_S = 2.0
 class _HttpServer(uvicorn.Server):
     """uvicorn that tells when it listens, and without its signal handling, which would raise
     the signal again at the end.
+
+    Args:
+        config: of uvicorn.
+        last_call_s: seconds for which requests are still read on open connections when no more
+            connections are taken.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, last_call_s: float) -> None:
         super().__init__(config)
+        self._last_call_s = last_call_s
         self.is_listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -51,9 +62,14 @@ class _HttpServer(uvicorn.Server):
         self.is_listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Who has connected comes in, and what has arrived is read, before anything is closed.
+        # Who has connected comes in before the port is closed.
         for _ in range(_TURNS_TO_COME_IN):
             await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        # And what they send is read before they are: a request that crossed the end would find a
+        # reset in place of an answer.
+        await asyncio.sleep(self._last_call_s)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -146,7 +162,8 @@ class RunningService:
         )
         config.load()
         config.ssl = None if tls is None else tls.context
-        self._http = _HttpServer(config)
+        last_call_s = min(_LONGEST_LAST_CALL_S, settings.drain_delay_s)
+        self._http = _HttpServer(config, last_call_s)
         self._http_task = asyncio.create_task(self._http.serve(sockets=[http_socket]))
         await self._http.is_listening.wait()
         keys = watch_keys(settings, parts.door)
@@ -219,7 +236,7 @@ class RunningService:
         await self._closing.wait_answered(_left_s(drained_at))
         self._http.config.timeout_graceful_shutdown = math.ceil(_left_s(drained_at))
         self._http.should_exit = True
-        await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
+        await asyncio.gather(self._grpc.stop(_GRPC_GRACE_S), self._http_task)
         # Last: the answers of what was in progress are still encoded in it.
         for pool in (self.composition.pool, self.composition.uploads):
             pool.shutdown(wait=False, cancel_futures=True)
