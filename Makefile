@@ -20,7 +20,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup tools test format lint parity proto image pin-images lock rules prometheus smoke wheel audit licences sbom clean
+.PHONY: help serve setup tools test attack format lint parity proto image pin-images lock rules prometheus smoke wheel audit licences sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ tools: $(VENV)/.tools ## install the programs that tests of the deployment run, 
 test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs (T=path to narrow it)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 	  --no-loadscope-reorder -m 'not slow' $(T)
+
+ATTACK_SECONDS ?= 60
+attack: $(VENV)/.dev ## attack the service for long (ATTACK_SECONDS for each attack; T=path to narrow it)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(T),tests/attack) --timeout 1800 \
+	  --attack-seconds $(ATTACK_SECONDS)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format service tests

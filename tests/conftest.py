@@ -74,7 +74,7 @@ def serving() -> Serving:
             Member(backbone, role, "0" * 64, "none", (heads or {}).get(backbone.name))
             for backbone, role in zip(chosen, roles, strict=True)
         ]
-        overrides = {"http_port": 0, "grpc_port": 0, "drain_s": 5, **settings}
+        overrides = {"http_port": 0, "grpc_port": 0, "drain_s": 5, "drain_delay_s": 0, **settings}
         running = RunningService(compose(read_settings(overrides), LocalModels("fake", members)))
         await running.start()
         try:

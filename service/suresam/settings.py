@@ -225,6 +225,13 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         25, ge=0, description="seconds that a stopping server waits for requests in progress"
     )
+    drain_delay_s: float = Field(
+        1,
+        ge=0,
+        le=60,
+        description="seconds that a stopping server at least goes on to take connections, to tell "
+        "whoever does not know of it yet; how long a load balancer takes to see /readyz",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages to log"
     )

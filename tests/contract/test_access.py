@@ -20,6 +20,7 @@ from suresam.access.door import OpenDoor
 from suresam.access.key import digest_of, new_key
 from suresam.access.key_list import KeyEntry
 from suresam.access.limits import KeyLimits
+from suresam.api.closing import Closing
 from suresam.api.grpc.gate import NEEDS as GRPC_NEEDS
 from suresam.api.rest.application import Service, build_fastapi
 from suresam.api.rest.gate import NEEDS as REST_NEEDS
@@ -51,7 +52,9 @@ def line(name: str, key: str, scope: str = "infer", limits: KeyLimits = NO_LIMIT
 def routes() -> set[tuple[str, str]]:
     """Every method and path that the application itself answers."""
     telemetry = Telemetry()
-    app = build_fastapi(Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1))
+    app = build_fastapi(
+        Service(OpenDoor(telemetry), None, bool, telemetry, None, ImageLimits(), 1, Closing())
+    )
     return {(method, route.path) for route in app.routes for method in route.methods}
 
 

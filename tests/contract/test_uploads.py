@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
+from suresam.api.closing import Closing
 from suresam.api.grpc.edge import Edge
 from suresam.api.grpc.gate import Gate
 from suresam.api.grpc.server import GrpcServer
@@ -31,8 +32,8 @@ def stub_with(serving):
                 **{"images": ImageLimits(), "max_images": 2, "max_bytes": 2**20, "max_prompts": 2}
                 | limits
             )
-            edge = Edge(parts.telemetry)
-            servicer = Servicer(parts.router, all_limits, edge)
+            edge = Edge(parts.telemetry, Closing())
+            servicer = Servicer(parts.router, all_limits, edge, Closing())
             server = GrpcServer(servicer, Gate(parts.door, edge), 2**22)
             port = await server.start("127.0.0.1", 0)
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

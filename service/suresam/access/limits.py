@@ -11,8 +11,8 @@ class KeyLimits:
         requests_per_s: requests a second in the long run, and prompts of an open stream.
         burst: requests at once after a pause; None is one second's worth, at least 1.
         concurrent: requests in progress, of which an open stream is one.
-        device_ms_per_s: milliseconds of device time a second in the long run, as receipts tell it.
-            Charged afterwards: who is in debt is refused until it is paid.
+        device_ms_per_s: milliseconds of device time a second in the long run. Every launch is
+            charged when it is done, by its rows: who is in debt is refused until it is paid.
         large_share: part of the requests in auto mode that may go to a larger member, 0 to 1.
     """
 

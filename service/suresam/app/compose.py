@@ -89,8 +89,9 @@ def compose(settings: Settings, models: Models) -> Composition:
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
     )
-    devices = models.devices(limits, uploads, telemetry)
-    engine = Frontend(devices, limits, uploads, telemetry, charge=door.charge)
+    charge = door.charge if door.needs_key else None
+    devices = models.devices(limits, uploads, telemetry, charge)
+    engine = Frontend(devices, limits, uploads, telemetry)
     escalation, log = None, None
     if settings.route == "auto":
         log = None if settings.decision_log is None else DecisionLog(Path(settings.decision_log))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from suresam.app.members import load_members, load_members_in_child, read_family
-from suresam.engine.device import Device
+from suresam.engine.device import Charge, Device
 from suresam.engine.limits import EngineLimits
 from suresam.engine.local import LocalDevice, Member
 from suresam.errors import ConfigurationError
@@ -39,10 +39,14 @@ class LocalModels:
         return self.members[0].backbone.device
 
     def devices(
-        self, limits: EngineLimits, pool: Executor, telemetry: Telemetry
+        self,
+        limits: EngineLimits,
+        pool: Executor,
+        telemetry: Telemetry,
+        charge: Charge | None = None,
     ) -> Sequence[Device]:
         """The one that they are on."""
-        return [LocalDevice(self.members, limits, pool, telemetry)]
+        return [LocalDevice(self.members, limits, pool, telemetry, charge=charge)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,17 @@ class ProcessModels:
         return ",".join(self.device_names)
 
     def devices(
-        self, limits: EngineLimits, pool: Executor, telemetry: Telemetry
+        self,
+        limits: EngineLimits,
+        pool: Executor,
+        telemetry: Telemetry,
+        charge: Charge | None = None,
     ) -> Sequence[Device]:
         """One process for each, which has a pool and metrics of its own."""
         from suresam.engine.process.device import ProcessDevice  # does without where it cannot be
 
         devices = [
-            ProcessDevice(partial(load_members_in_child, self.settings, name), limits)
+            ProcessDevice(partial(load_members_in_child, self.settings, name), limits, charge)
             for name in self.device_names
         ]
         for device in devices:

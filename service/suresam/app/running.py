@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import math
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import uvicorn
 
+from suresam.api.closing import Closing
 from suresam.api.grpc.edge import Edge
 from suresam.api.grpc.gate import Gate
 from suresam.api.grpc.server import GrpcServer
@@ -24,6 +27,14 @@ _GRACE_AFTER_DRAIN_S = 2.0
 """For answers that are computed but not yet sent when the drain ends."""
 
 
+_TURNS_TO_COME_IN = 5
+"""Of the event loop, in which connections that wait at the port are taken."""
+
+_LONGEST_LAST_CALL_S = 0.2
+
+_GRPC_GRACE_S = 1.0
+"""For calls that came when all others were answered; grpc may have taken one and forgotten it."""
+
 _LOOK_EVERY_S = 0.1
 """How often readiness is looked at, for those who are told of it."""
 
@@ -34,15 +45,32 @@ _LOOK_AT_FILES_EVERY_S = 2.0
 class _HttpServer(uvicorn.Server):
     """uvicorn that tells when it listens, and without its signal handling, which would raise
     the signal again at the end.
+
+    Args:
+        config: of uvicorn.
+        last_call_s: seconds for which requests are still read on open connections when no more
+            connections are taken.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, last_call_s: float) -> None:
         super().__init__(config)
+        self._last_call_s = last_call_s
         self.is_listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.is_listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who has connected comes in before the port is closed.
+        for _ in range(_TURNS_TO_COME_IN):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        # And what they send is read before they are: a request that crossed the end would find a
+        # reset in place of an answer.
+        await asyncio.sleep(self._last_call_s)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,7 +89,9 @@ class RunningService:
     composition: Composition
     http_port: int = 0
     grpc_port: int = 0
-    _is_stopping: bool = False
+    _closing: Closing = field(default_factory=Closing)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    _hurrying: "asyncio.Task[None] | None" = None
     _following: "asyncio.Task[None] | None" = None
     _watches: list[FileWatch] = field(default_factory=list)
     _watching: "asyncio.Task[None] | None" = None
@@ -71,7 +101,7 @@ class RunningService:
 
     def is_ready(self) -> bool:
         """Whether work is taken: warm, and not stopping."""
-        return self.composition.engine.is_ready() and not self._is_stopping
+        return self.composition.engine.is_ready() and not self._closing.has_begun
 
     async def start(self) -> None:
         """Listen; requests are refused as not ready until a device is warm.
@@ -84,7 +114,7 @@ class RunningService:
         tls = open_tls(settings)
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
-        edge = Edge(parts.telemetry)
+        edge = Edge(parts.telemetry, self._closing)
         self._grpc = GrpcServer(
             Servicer(
                 parts.router,
@@ -95,6 +125,7 @@ class RunningService:
                     max_prompts=settings.max_prompts,
                 ),
                 edge,
+                self._closing,
             ),
             Gate(parts.door, edge),
             # Above our own limits, so that our error is the one seen.
@@ -116,6 +147,7 @@ class RunningService:
                 pool=parts.pool,
                 image_limits=parts.image_limits,
                 max_body_bytes=settings.max_body_bytes,
+                closing=self._closing,
             )
         )
         config = uvicorn.Config(
@@ -127,11 +159,11 @@ class RunningService:
             access_log=False,
             ws="none",
             lifespan="off",
-            timeout_graceful_shutdown=int(_GRACE_AFTER_DRAIN_S),
         )
         config.load()
         config.ssl = None if tls is None else tls.context
-        self._http = _HttpServer(config)
+        last_call_s = min(_LONGEST_LAST_CALL_S, settings.drain_delay_s)
+        self._http = _HttpServer(config, last_call_s)
         self._http_task = asyncio.create_task(self._http.serve(sockets=[http_socket]))
         await self._http.is_listening.wait()
         keys = watch_keys(settings, parts.door)
@@ -179,23 +211,52 @@ class RunningService:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def stop(self) -> None:
-        """Refuse new work, finish what is in progress within the drain time, close the ports."""
-        if self._is_stopping:
+        """Refuse new work, answer all that has come, and close the ports.
+
+        Requests in progress have the drain time. For the drain delay at least whoever comes, be it
+        on a new connection, is told that the service stops; then what has not wholly arrived is
+        refused, and streams that are still open end with that.
+        """
+        if self._closing.has_begun:
             return
-        self._is_stopping = True
+        self._closing.begin()
+        settings, was_warm = self.composition.settings, self._following is not None
+        drained_at = time.monotonic() + settings.drain_s
         for task in (self._following, self._watching):
             if task is not None:
                 task.cancel()
         await self._grpc.set_serving(False)
         await self.composition.router.close()
-        await self.composition.engine.close(self.composition.settings.drain_s)
+        await asyncio.gather(
+            self.composition.engine.close(settings.drain_s),
+            # Before it was warm, nobody was sent here.
+            self._wait_for_hurry(settings.drain_delay_s if was_warm else 0.0),
+        )
+        self._closing.end_reading()
+        await self._closing.wait_answered(_left_s(drained_at))
+        self._http.config.timeout_graceful_shutdown = math.ceil(_left_s(drained_at))
         self._http.should_exit = True
-        await asyncio.gather(self._grpc.stop(_GRACE_AFTER_DRAIN_S), self._http_task)
+        await asyncio.gather(self._grpc.stop(_GRPC_GRACE_S), self._http_task)
         # Last: the answers of what was in progress are still encoded in it.
         for pool in (self.composition.pool, self.composition.uploads):
             pool.shutdown(wait=False, cancel_futures=True)
         if self.composition.decision_log is not None:
             self.composition.decision_log.close()
+
+    def hurry(self) -> None:
+        """Wait for nothing more: what is not answered by now is refused."""
+        if self._hurrying is None:
+            self._hurry.set()
+            self._hurrying = asyncio.create_task(self.composition.engine.close(0.0))
+
+    async def _wait_for_hurry(self, wait_s: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), wait_s)
+
+
+def _left_s(drained_at: float) -> float:
+    """Seconds for answers that are made and not yet taken."""
+    return max(0.0, drained_at - time.monotonic()) + _GRACE_AFTER_DRAIN_S
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,15 @@ except ImportError:  # Windows has none
 
 logger = logging.getLogger(__name__)
 
+_COLD_STOP_S = 1.0
+"""For refusals on their way and open files, where nothing else has to be waited for."""
+
 _EXAMPLE_IMAGE = Path("docs/coffee.jpg")
 _EXAMPLE_REQUEST = '{"prompts":[{"points":[[280,160]],"labels":[1]}]}'
 
 
 def serve(settings: Settings) -> None:
-    """Serve REST and gRPC until SIGTERM or SIGINT.
+    """Serve REST and gRPC until SIGTERM or SIGINT; a second one ends the waiting for requests.
 
     Raises:
         ConfigurationError: missing weights, a port in use.
@@ -55,15 +60,24 @@ def serve_models(settings: Settings, models: Models) -> None:
 async def _run(service: RunningService) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            logger.info("told again to stop: what is in progress is refused")
+            service.hurry()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stop)
     await service.start()
+    is_warm = False
     try:
         if service.watches_files:  # if not, a closed terminal still ends the service
             with contextlib.suppress(NotImplementedError, AttributeError):
                 loop.add_signal_handler(signal.SIGHUP, service.read_files_again)
         if await _unless_stopped(service.warm_up(), stopping):
+            is_warm = True
             # What is here now stays: a collection that walks through all modules and models stops
             # every request for tens of milliseconds, several times a second under load.
             gc.collect()
@@ -72,8 +86,22 @@ async def _run(service: RunningService) -> None:
             if await _unless_stopped(service.composition.engine.wait_lost(), stopping):
                 raise NotReady("the device can be used no more from this process; start it again")
         logger.info("stopping: finishing what is in progress")
+        if not is_warm:
+            await _leave_cold(service)
     finally:
         await service.stop()
+
+
+async def _leave_cold(service: RunningService) -> None:
+    """End the process although models still load, compile or warm up, which may take minutes.
+
+    Nobody waits for an answer: whoever came was refused. What loads cannot be called off, and an
+    interpreter that ends in order would wait for it; engine processes end when ours does.
+    """
+    await asyncio.wait({asyncio.create_task(service.stop())}, timeout=_COLD_STOP_S)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:

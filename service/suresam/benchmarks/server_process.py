@@ -41,6 +41,8 @@ class ServerProcess:
             (
                 *(sys.executable, "-u", "-m", *command),
                 *("--http-port", "0", "--grpc-port", "0", "--log-level", "error"),
+                # Whoever stops it has no callers left who would have to be told.
+                *("--drain-delay-s", "0"),
                 *options,
             ),
             stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """What stands behind the front: a device with its models, here or in a process of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -30,6 +30,10 @@ class DeviceImage:
 Prepared = Literal["made", "there", "given_up"]
 """What became of an embedding that was to be made in idle time: it was; it, or somebody who makes
 it, was there already; or there was no idle time or no free slot."""
+
+
+Charge = Callable[[str, float], None]
+"""Is told a tenant, and device milliseconds that it owes."""
 
 
 class FileWanted(Exception):
@@ -69,7 +73,7 @@ class Device(Protocol):
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+    ) -> None:
         """See to it that images are embedded.
 
         Args:
@@ -77,9 +81,6 @@ class Device(Protocol):
             model: for which member.
             images: with their files.
             remaining_ms: until the caller's deadline.
-
-        Returns:
-            The device milliseconds that it took; an encode that others wait for, too, counts once.
         """
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:

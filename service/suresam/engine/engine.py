@@ -75,10 +75,12 @@ class _SharedEncode:
 
     Attributes:
         is_background: nobody waits for it but who prepares; who joins it makes it one like others.
+        is_free: nobody who pays has asked for it so far.
     """
 
     deadline: float
     is_background: bool = False
+    is_free: bool = False
     task: "asyncio.Task[Done[ImageEmbedding | None]]" = field(init=False)
     job: EncodeJob | None = None
     num_waiting: int = 0
@@ -177,6 +179,7 @@ class Engine:
                         caller.deadline,
                         turn,
                         lease=lease,
+                        is_free=caller.is_free,
                     )
                     return Answered(encoded, await self._decode(job, watch))
             encoded = await self.embed(image, caller)
@@ -204,11 +207,16 @@ class Engine:
         while not self.is_cached(image.key):
             shared = self._running(image.key)
             if shared is None:
-                shared = self._start(image, _SharedEncode(caller.deadline), caller.tenant, turn)
+                shared = _SharedEncode(caller.deadline, is_free=caller.is_free)
+                self._start(image, shared, caller.tenant, turn)
                 self._count_lookup("miss")
             else:
                 self._count_lookup("shared")
             self._wait_until(shared, caller.deadline)
+            if not caller.is_free:
+                shared.is_free = False
+                if shared.job is not None:
+                    shared.job.is_free = False
             try:
                 done = await self._wait(image, shared)
             except GivenUp:  # just before we joined it
@@ -234,7 +242,7 @@ class Engine:
             return "there"
         if not self._cache.has_free_slot(self.backbone.name):
             return "given_up"
-        shared = _SharedEncode(math.inf, is_background=True)
+        shared = _SharedEncode(math.inf, is_background=True, is_free=True)
         try:
             await self._wait(image, self._start(image, shared, tenant))
         except GivenUp:
@@ -290,7 +298,14 @@ class Engine:
         pixels = await image.load_pixels()
         name = self.backbone.name
         job = shared.job = EncodeJob(
-            name, pixels, image.key, tenant, shared.deadline, turn, shared.is_background
+            name,
+            pixels,
+            image.key,
+            tenant,
+            shared.deadline,
+            turn,
+            shared.is_background,
+            shared.is_free,
         )
         self._worker.submit(job)
         return await asyncio.wrap_future(job.reply)

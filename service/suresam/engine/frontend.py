@@ -36,7 +36,6 @@ class Frontend:
         pool: for reading headers and hashing, off the event loop.
         telemetry: of the service.
         clock: monotonic seconds, of sessions.
-        charge: is told the device milliseconds that a tenant's request took.
     """
 
     def __init__(
@@ -46,9 +45,7 @@ class Frontend:
         pool: Executor,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
-        charge: Callable[[str, float], None] = lambda tenant, device_ms: None,
     ) -> None:
-        self._charge = charge
         self._devices = tuple(devices)
         self._affinity = Affinity(self._devices)
         self._uploads = Uploads(limits.images, pool)
@@ -149,8 +146,6 @@ class Frontend:
         check_inside(call.prompts, image.size)
         with self._affinity.device_for([image.key]) as device:
             reply = await device.segment(call, _for_device(image))
-        if not call.is_free:
-            self._charge(call.tenant, sum(reply.spent_ms))
         self._prepare(call, image, reply)
         if header_ms:
             decode_image_ms = reply.timings_ms.decode_image + header_ms
@@ -190,10 +185,9 @@ class Frontend:
         images = await wait_all(self._uploads.open(tenant, data) for data in files)
         remaining_ms -= (time.monotonic() - started) * 1000
         with self._affinity.device_for([image.key for image in images]) as device:
-            spent_ms = await device.embed(
+            await device.embed(
                 tenant, model, [_for_device(image) for image in images], remaining_ms
             )
-        self._charge(tenant, spent_ms)
         return images
 
     def _backlog_ms(self) -> float:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -54,10 +55,12 @@ class Caller:
     Attributes:
         tenant: who pays.
         deadline: when the caller leaves, monotonic seconds.
+        is_free: whether nobody pays, since nobody asked for it.
     """
 
     tenant: str
     deadline: float
+    is_free: bool = False
 
     @property
     def remaining_ms(self) -> float:
@@ -69,8 +72,8 @@ class Caller:
 class EncodeJob:
     """An image to embed: RGB uint8 (H, W, 3), and the key to keep it under.
 
-    The result is the embedding, which the cache keeps a copy of if it can. The other attributes
-    are those of `Waiting`.
+    The result is the embedding, which the cache keeps a copy of if it can. `is_free` says that
+    nobody has asked for it so far; the other attributes are those of `Waiting`.
     """
 
     model: str
@@ -80,6 +83,7 @@ class EncodeJob:
     deadline: float = math.inf
     turn: int = 0
     is_background: bool = False
+    is_free: bool = False
     reply: "Future[Done[ImageEmbedding | None]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
     stage: str = "encode"
@@ -106,7 +110,7 @@ class DecodeJob:
         wanted: of the answer.
         image_key: of the image.
         lease: of the row's embedding in the cache, or None where the row has it to itself.
-
+        is_free: whether nobody asked for it.
         spent_ms: its share of the launch after which its reply was an error, milliseconds.
 
     The others are those of `Waiting`.
@@ -121,6 +125,7 @@ class DecodeJob:
     turn: int = 0
     is_background: bool = False
     lease: Lease | None = None
+    is_free: bool = False
     spent_ms: float = 0.0
     reply: "Future[Done[Prediction]]" = field(default_factory=Future)
     submitted_at: float = field(default_factory=time.monotonic)
@@ -145,6 +150,15 @@ class DecodeJob:
 
 
 Job = EncodeJob | DecodeJob
+
+
+def bill(batch: Sequence[Job], launch_ms: float) -> dict[str, float]:
+    """Device milliseconds of a launch that tenants owe, whether or not they still wait for it."""
+    owed: dict[str, float] = {}
+    for job in batch:
+        if not job.is_free:
+            owed[job.tenant] = owed.get(job.tenant, 0.0) + launch_ms / len(batch)
+    return owed
 
 
 def fail(job: Job, error: ServiceError | GivenUp) -> None:

@@ -18,7 +18,7 @@ from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
-from suresam.engine.device import DeviceImage, Prepared
+from suresam.engine.device import Charge, DeviceImage, Prepared
 from suresam.engine.device_memory import report_memory
 from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
@@ -70,6 +70,8 @@ class LocalDevice:
         leave: called when the device is lost, or its thread hangs, where the process is another's
             to replace. Without it a hanging thread is replaced, and a lost device told by
             `wait_lost`.
+        charge: is told a tenant and the device milliseconds that it owes for a launch, in the event
+            loop and before any answer of that launch. None where nobody wants to know.
     """
 
     def __init__(
@@ -81,7 +83,9 @@ class LocalDevice:
         clock: Callable[[], float] = time.monotonic,
         black_box: BlackBox | None = None,
         leave: Callable[[str], None] | None = None,
+        charge: Charge | None = None,
     ) -> None:
+        self._charge = charge
         self._members = {member.backbone.name: member for member in members}
         self._limits = limits
         self._pool = pool
@@ -100,6 +104,7 @@ class LocalDevice:
             telemetry,
             limits.decode_threads,
             black_box,
+            self._tell_owed,
         )
         self._engines = {
             name: Engine(backbone, cache, self._worker, pool, telemetry)
@@ -114,6 +119,7 @@ class LocalDevice:
 
     def start(self) -> None:
         """Start the device's worker; `is_ready` turns true when it is warm."""
+        self._loop = asyncio.get_running_loop()
         self._worker.start()
         self._watching = asyncio.create_task(self._watch())
 
@@ -163,7 +169,7 @@ class LocalDevice:
 
     async def segment(self, call: SegmentCall, image: DeviceImage) -> SegmentReply:
         """Answer the prompts of a call on an image."""
-        caller = _caller(call.tenant, call.remaining_ms)
+        caller = _caller(call.tenant, call.remaining_ms, call.is_free)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = self._pixels(image)
@@ -203,7 +209,7 @@ class LocalDevice:
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+    ) -> None:
         """See to it that images are embedded."""
         caller = _caller(tenant, remaining_ms)
         engine = self._engine(model)
@@ -213,14 +219,13 @@ class LocalDevice:
         for its in rows_of.values():
             rows.update(its)
 
-        async def embed(image: DeviceImage, turn: int) -> float:
-            done = await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
+        async def embed(image: DeviceImage, turn: int) -> None:
+            await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
             work.done(rows_of.pop(image.key, {}))
-            return done.spent_ms
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
-            return sum(await wait_all(embed(image, turn) for turn, image in enumerate(images)))
+            await wait_all(embed(image, turn) for turn, image in enumerate(images))
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out.
@@ -232,6 +237,12 @@ class LocalDevice:
         pixels = self._pixels(image)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         return await self._engine(model).prepare(asked, tenant)
+
+    def _tell_owed(self, owed_ms: Mapping[str, float]) -> None:
+        """From the worker's thread."""
+        if self._charge is not None:
+            for tenant, device_ms in owed_ms.items():
+                self._loop.call_soon_threadsafe(self._charge, tenant, device_ms)
 
     async def _watch(self) -> None:
         """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
@@ -345,8 +356,8 @@ class _Question:
         return await self.engine.answer(prompt, self.image, wanted, self.caller, turn, watch)
 
 
-def _caller(tenant: str, remaining_ms: float) -> Caller:
-    return Caller(tenant, time.monotonic() + remaining_ms / 1000)
+def _caller(tenant: str, remaining_ms: float, is_free: bool = False) -> Caller:
+    return Caller(tenant, time.monotonic() + remaining_ms / 1000, is_free)
 
 
 def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:

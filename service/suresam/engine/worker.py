@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.device_errors import as_service_error, is_device_lost
 from suresam.engine.device_threads import DeviceThreads
-from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, fail
+from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, bill, fail
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits, Scheduler
@@ -74,7 +74,9 @@ class Worker:
         telemetry: Telemetry,
         decode_threads: int | None = None,
         black_box: BlackBox | None = None,
+        charge: Callable[[Mapping[str, float]], None] = lambda owed_ms: None,
     ) -> None:
+        self._charge = charge
         self._backbones = backbones
         self._heads = heads
         self._costs = costs
@@ -327,6 +329,7 @@ class Worker:
                 return
             queue_ms = [(started - job.submitted_at) * 1000 for job in batch]
             self._record(batch, launch_ms, queue_ms)
+            self._charge(bill(batch, launch_ms))
             if batch[0].is_suspect:
                 self._quarantine.clear(batch[0].identity)
             for job, value, waited_ms in zip(batch, values, queue_ms, strict=True):

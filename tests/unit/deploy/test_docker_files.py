@@ -18,6 +18,7 @@ from supply.pins import BUILD_LOCK, BY_VERSION, CONSTRAINTS, CUDA_LOCK, SERVICE_
 from suresam.api.rest.routes import probes
 from suresam.app import running
 from suresam.cli import serve
+from suresam.engine import worker
 from suresam.settings import Settings, is_loopback, read_settings
 from suresam.version import __version__
 
@@ -259,7 +260,7 @@ def test_prometheus_scrapes_the_service_where_its_metrics_are():
 
 
 def test_a_stopping_container_has_time_to_drain():
-    drained_s = DEFAULTS.drain_s + running._GRACE_AFTER_DRAIN_S
+    drained_s = DEFAULTS.drain_s + worker._STOP_S + 2 * running._GRACE_AFTER_DRAIN_S
     assert seconds(compose_service()["stop_grace_period"]) > drained_s
     told_s = re.search(r"--stop-timeout (\d+)", DOCKERFILE.read_text())
     assert told_s

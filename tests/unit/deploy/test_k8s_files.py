@@ -13,6 +13,7 @@ from programs import ROOT, program
 
 from suresam.api.rest.routes import probes
 from suresam.app import running
+from suresam.engine import worker
 from suresam.settings import Settings, read_settings
 from suresam.telemetry import Telemetry
 
@@ -144,7 +145,7 @@ def test_keys_come_from_a_secret_and_nobody_is_served_without_one(everything):
 
 
 def test_a_pod_drains_before_it_is_killed():
-    drained_s = DEFAULTS.drain_s + running._GRACE_AFTER_DRAIN_S
+    drained_s = DEFAULTS.drain_s + worker._STOP_S + 2 * running._GRACE_AFTER_DRAIN_S
     resources = overlay("cpu")
     assert float(settings_of(resources)["SURESAM_DRAIN_S"]) == DEFAULTS.drain_s
     for name, needs_s in (("suresam", drained_s), ("suresam-sessions", 0)):

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from suresam.api.closing import Closing
 from suresam.api.grpc.caller import CALLER
 from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.request_log import log_failure
@@ -21,10 +22,16 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Edge:
-    """The outermost layer of the gRPC API. No exception passes it."""
+    """The outermost layer of the gRPC API. No exception passes it.
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    Args:
+        telemetry: of the service.
+        closing: is told of every call in progress.
+    """
+
+    def __init__(self, telemetry: Telemetry, closing: Closing) -> None:
         self._telemetry = telemetry
+        self._closing = closing
 
     async def answer(
         self, method: str, context: Context, handler: Callable[[], Awaitable[Response]]
@@ -68,7 +75,8 @@ class Edge:
         context.set_trailing_metadata(((HEADER, request_id),))
         code = "cancelled"
         try:
-            yield request_id
+            with self._closing.exchange():
+                yield request_id
             code = "ok"
         except Exception as error:  # the transport's edge: nothing may pass it
             told = log_failure(error, request_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from suresam.access.caller import Caller
 from suresam.api.prompt_stream import Outcome, Work, as_ready, outcome_of
 from suresam.domain import InteractHeader, PromptAnswer
-from suresam.errors import InvalidRequest
+from suresam.errors import InvalidRequest, ShuttingDown
 from suresam.pb import segmentation_pb2 as pb
 from suresam.wire.grpc import (
     interact_header_from_proto,
@@ -46,6 +46,7 @@ class Interaction:
         self._request_id = request_id
         self._num_running = 0
         self._has_begun = False
+        self._cut: ShuttingDown | None = None
 
     async def answers(
         self, stream: AsyncIterator[pb.InteractRequest], max_running: int
@@ -56,17 +57,21 @@ class Interaction:
             InvalidRequest: no header first, an empty message, or options that cannot be read.
             SessionNotFound: a header names no living session.
             Unauthenticated: the caller's key was taken away meanwhile.
+            ShuttingDown: the service stops before the stream has ended. Every prompt that was
+                answered has its answer by then; no other one is at work.
         """
         works = self._works(stream)
         async with aclosing(as_ready(works, max_running, attrgetter("rest"))) as outcomes:
             async for index, outcome in outcomes:
                 yield interact_response_to_proto(PromptAnswer(index, outcome.response))
+        if self._cut is not None:
+            raise self._cut
 
     async def _works(
         self, stream: AsyncIterator[pb.InteractRequest]
     ) -> AsyncGenerator[Work[Outcome], None]:
         header: InteractHeader | None = None
-        async for message in stream:
+        async for message in self._until_cut(stream):
             self._caller.check_alive()
             kind = message.WhichOneof("message")
             if kind is None:
@@ -78,8 +83,18 @@ class Interaction:
                 raise InvalidRequest(f"the first message must be the header, not {kind}")
             else:
                 yield partial(self._answer, header, message.prompt)
-        if header is None:
+        if header is None and self._cut is None:
             raise InvalidRequest("the stream ended before its header")
+
+    async def _until_cut(
+        self, stream: AsyncIterator[pb.InteractRequest]
+    ) -> AsyncGenerator[pb.InteractRequest, None]:
+        """The messages that came; those that are at work already are answered first."""
+        try:
+            async for message in stream:
+                yield message
+        except ShuttingDown as error:
+            self._cut = error
 
     async def _answer(self, header: InteractHeader, message: pb.Prompt) -> Outcome:
         return await outcome_of(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty
 
+from suresam.api.closing import Closing
 from suresam.api.grpc.caller import CALLER
 from suresam.api.grpc.edge import Context, Edge
 from suresam.api.grpc.interaction import Interaction
@@ -33,12 +34,16 @@ class Servicer(SegmentationServicer):
         router: the API's only door.
         limits: of client streams.
         edge: wraps every call.
+        closing: ends streams that have not ended when the service does.
     """
 
-    def __init__(self, router: "Router", limits: StreamLimits, edge: Edge) -> None:
+    def __init__(
+        self, router: "Router", limits: StreamLimits, edge: Edge, closing: Closing
+    ) -> None:
         self._router = router
         self._limits = limits
         self._edge = edge
+        self._closing = closing
 
     async def Segment(self, request: pb.SegmentRequest, context: Context) -> pb.SegmentResponse:
         """An image or a session, and prompts."""
@@ -59,7 +64,8 @@ class Servicer(SegmentationServicer):
         """A header, an image in chunks, and prompts."""
 
         async def handle() -> pb.SegmentResponse:
-            call = await read_upload(request_iterator, self._limits)
+            messages = self._closing.messages(request_iterator)
+            call = await read_upload(messages, self._limits)
             return await self._segment(call, context)
 
         return await self._edge.answer("UploadAndSegment", context, handle)
@@ -70,7 +76,8 @@ class Servicer(SegmentationServicer):
         """Images in chunks, for repeated prompts."""
 
         async def handle() -> pb.Session:
-            session_id, images = await read_images(request_iterator, self._limits)
+            messages = self._closing.messages(request_iterator)
+            session_id, images = await read_images(messages, self._limits)
             session = await self._router.create_session(
                 images, _tenant(), session_id, self._deadline_ms(context, None)
             )
@@ -86,7 +93,8 @@ class Servicer(SegmentationServicer):
         def handle(request_id: str) -> AsyncGenerator[pb.InteractResponse, None]:
             remaining_ms = partial(self._deadline_ms, context)
             interaction = Interaction(self._router, CALLER.get(), remaining_ms, request_id)
-            return interaction.answers(request_iterator, self._limits.max_running_prompts)
+            messages = self._closing.messages(request_iterator)
+            return interaction.answers(messages, self._limits.max_running_prompts)
 
         await self._edge.stream("Interact", context, handle)
 

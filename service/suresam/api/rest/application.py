@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from suresam.access.door import Door
+from suresam.api.closing import Closing
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.api.rest import documentation
 from suresam.api.rest.gate import Gate
@@ -36,6 +37,7 @@ class Service:
         pool: for JSON and pictures, off the event loop.
         image_limits: of an upload.
         max_body_bytes: of one HTTP request.
+        closing: of the service.
         max_running_prompts: of one request that is answered by events, in progress at a time.
     """
 
@@ -46,6 +48,7 @@ class Service:
     pool: Executor
     image_limits: ImageLimits
     max_body_bytes: int
+    closing: Closing
     max_running_prompts: int = MAX_RUNNING_PROMPTS
 
 
@@ -54,7 +57,7 @@ def build_application(service: Service) -> ASGIApp:
     app = build_fastapi(service)
     # Round FastAPI's own middleware and not within: our routes need none of it.
     inside = Gate(Shortcut(app, ours()), service.door)
-    return Edge(inside, service.max_body_bytes, service.telemetry)
+    return Edge(inside, service.max_body_bytes, service.telemetry, service.closing)
 
 
 def build_fastapi(service: Service) -> FastAPI:

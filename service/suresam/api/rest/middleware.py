@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from suresam.api.closing import Closing
 from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.request_log import log_failure
 from suresam.api.rest.disconnect import ClientGone
@@ -20,6 +21,9 @@ from suresam.wire.rest import ErrorBody
 
 _HEADER = HEADER.encode()
 
+_LAST_ANSWER = (b"connection", b"close")
+"""Of this connection: who asks again takes another one, and does not meet this one's end."""
+
 
 class Edge:
     """The outermost layer of the REST API. No exception passes it.
@@ -28,12 +32,16 @@ class Edge:
         app: the application inside.
         max_body_bytes: of one request.
         telemetry: of the service.
+        closing: is told of every request in progress.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, telemetry: Telemetry) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, telemetry: Telemetry, closing: Closing
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._telemetry = telemetry
+        self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -47,45 +55,33 @@ class Edge:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
+        body = _Body(headers, receive, self._max_body_bytes, self._closing)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
+                # A client that still sends would meet a reset in place of its answer.
+                if self._closing.has_begun and body.is_whole:
+                    message["headers"].append(_LAST_ANSWER)
             await send(message)
 
         code = "cancelled"
         try:
-            await self._app(scope, self._limited(headers, receive), send_with_id)
-            code = state.get("error_code", "ok")
-        except (ClientGone, ClientDisconnect):
-            code = "client_gone"
-        except Exception as error:  # the transport's edge: nothing may pass it
-            code = error.code if isinstance(error, ServiceError) else ServiceError.code
-            if status:
-                raise  # half an answer is out already; the server closes the connection
-            await error_response(error, request_id)(scope, receive, send_with_id)
+            with self._closing.exchange():
+                try:
+                    await self._app(scope, body.receive, send_with_id)
+                    code = state.get("error_code", "ok")
+                except (ClientGone, ClientDisconnect):
+                    code = "client_gone"
+                except Exception as error:  # the transport's edge: nothing may pass it
+                    code = error.code if isinstance(error, ServiceError) else ServiceError.code
+                    if status:
+                        raise  # half an answer is out already; the server closes the connection
+                    await error_response(error, request_id)(scope, receive, send_with_id)
         finally:
             self._observe(scope, code, time.monotonic() - started)
-
-    def _limited(self, headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
-        """Count the body's bytes and stop reading once there are too many."""
-        limit = self._max_body_bytes
-        declared = headers.get(b"content-length", b"")
-        received = 0
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            if declared.isdigit() and int(declared) > limit:
-                raise ImageTooLarge(f"the body has {int(declared)} bytes (limit {limit} bytes)")
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise ImageTooLarge(f"the body has over {limit} bytes (limit {limit} bytes)")
-            return message
-
-        return receive_limited
 
     def _observe(self, scope: Scope, code: str, seconds: float) -> None:
         route = scope.get("route")
@@ -95,6 +91,41 @@ class Edge:
             method = f"{scope['method']} {route.path}"
         self._telemetry.requests.labels("rest", method, code).inc()
         self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+
+
+class _Body:
+    """What a client sends of one request: counted, and read as long as it is not too much."""
+
+    def __init__(
+        self, headers: Mapping[bytes, bytes], receive: Receive, limit: int, closing: Closing
+    ) -> None:
+        self._declared = headers.get(b"content-length", b"")
+        self._receive = receive
+        self._limit = limit
+        self._closing = closing
+        self._num_received = 0
+        self.is_whole = b"transfer-encoding" not in headers and self._declared in (b"", b"0")
+        """Whether all of it was read."""
+
+    async def receive(self) -> Message:
+        """The next part; behind the last one, that the client hung up.
+
+        Raises:
+            ImageTooLarge, ShuttingDown
+        """
+        limit = self._limit
+        if self._declared.isdigit() and int(self._declared) > limit:
+            raise ImageTooLarge(f"the body has {int(self._declared)} bytes (limit {limit} bytes)")
+        if self.is_whole:
+            message = await self._receive()
+        else:
+            with self._closing.reading():
+                message = await self._receive()
+            self.is_whole = not message.get("more_body", False)
+        self._num_received += len(message.get("body", b""))
+        if self._num_received > limit:
+            raise ImageTooLarge(f"the body has over {limit} bytes (limit {limit} bytes)")
+        return message
 
 
 def refuse_route(request: Request, error: Exception) -> Response:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import Metric
 
 from suresam.engine.black_box import Memory
+from suresam.engine.device import Charge
 from suresam.engine.limits import EngineLimits
 from suresam.engine.process import host
 from suresam.engine.process.channel import Channel, socket_pair
-from suresam.engine.process.messages import Answer, Ask, Cancel, State
+from suresam.engine.process.messages import Answer, Ask, Cancel, Owed, State
 from suresam.errors import WorkerFailed
 
 if TYPE_CHECKING:  # not on Windows
@@ -35,14 +36,16 @@ class Child:
 
     Args:
         context: starts processes.
+        charge: is told what tenants owe.
 
     Attributes:
         state: as last heard.
         metrics: as last asked for.
     """
 
-    def __init__(self, context: "ForkServerContext") -> None:
+    def __init__(self, context: "ForkServerContext", charge: Charge | None = None) -> None:
         self._context = context
+        self._charge = charge
         self.state = State(is_ready=False, backlog_ms=0.0)
         self.metrics: tuple[Metric, ...] = ()
         self._num_heard = 0
@@ -148,8 +151,12 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
 
-    def _receive(self, message: Answer | State) -> None:
+    def _receive(self, message: Answer | Owed | State) -> None:
         self._num_heard += 1
+        if isinstance(message, Owed):
+            if self._charge is not None:
+                self._charge(message.tenant, message.device_ms)
+            return
         if isinstance(message, State):
             self.state = message
             return

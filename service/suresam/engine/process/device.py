@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from suresam.domain import ModelInfo
 from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
 from suresam.engine.client import SegmentCall, SegmentReply
-from suresam.engine.device import DeviceImage, FileWanted, Prepared
+from suresam.engine.device import Charge, DeviceImage, FileWanted, Prepared
 from suresam.engine.limits import EngineLimits
 from suresam.engine.process import host
 from suresam.engine.process.child import Child
@@ -46,13 +46,18 @@ class ProcessDevice:
     Args:
         build: loads the models, in the child.
         limits: of the device.
+        charge: is told a tenant and the device milliseconds that it owes for a launch, before any
+            answer of that launch. None where nobody wants to know.
 
     Attributes:
         peers: devices to which the same inputs may come.
     """
 
-    def __init__(self, build: host.Build, limits: EngineLimits) -> None:
+    def __init__(
+        self, build: host.Build, limits: EngineLimits, charge: Charge | None = None
+    ) -> None:
         self._build = build
+        self._charge = charge
         self._limits = limits
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([host.__name__])
@@ -124,10 +129,9 @@ class ProcessDevice:
 
     async def embed(
         self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+    ) -> None:
         """See to it that images are embedded."""
-        spent_ms = await self._ask("embed", tenant, model, tuple(images), remaining_ms)
-        return cast(float, spent_ms)
+        await self._ask("embed", tenant, model, tuple(images), remaining_ms)
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out."""
@@ -166,7 +170,7 @@ class ProcessDevice:
         """Start a child, and when it ended another."""
         num_failures = 0
         while not self._is_closing and self._failure is None:
-            child = self._child = Child(self._context)
+            child = self._child = Child(self._context, self._charge)
             was_ready = False
             try:
                 was_ready = await self._live(child)

@@ -15,7 +15,7 @@ from suresam.engine.device import FileWanted
 from suresam.engine.limits import EngineLimits
 from suresam.engine.local import LocalDevice, Member
 from suresam.engine.process.channel import Channel
-from suresam.engine.process.messages import Answer, Ask, Cancel, State
+from suresam.engine.process.messages import Answer, Ask, Cancel, Owed, State
 from suresam.errors import ConfigurationError, InferenceError, NotReady, ServiceError
 from suresam.telemetry import Telemetry
 
@@ -68,7 +68,15 @@ async def _load(host: "_Host", black_box: BlackBox, build: Build, limits: Engine
         telemetry = Telemetry()
         telemetry.watch_process("suresam_engine")
         pool = ThreadPoolExecutor(limits.cpu_threads, "uploads")
-        device = LocalDevice(members, limits, pool, telemetry, black_box=black_box, leave=_leave)
+        device = LocalDevice(
+            members,
+            limits,
+            pool,
+            telemetry,
+            black_box=black_box,
+            leave=_leave,
+            charge=host.tell_owed,
+        )
         device.start()
     except ConfigurationError as error:
         host.refuse_all(error)
@@ -107,6 +115,10 @@ class _Host:
         """Answer calls from now on."""
         self._device, self._telemetry = device, telemetry
         self._take_early()
+
+    def tell_owed(self, tenant: str, device_ms: float) -> None:
+        """Pass on what a launch took for a tenant."""
+        self._channel.send(Owed(tenant, device_ms))
 
     async def _live(self) -> None:
         """Give signs of life until the end, which say how the device is."""

@@ -43,6 +43,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Device milliseconds that a launch took for a tenant, told before its answers."""
+
+    tenant: str
+    device_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """A sign of life, sent every second and whenever readiness changes."""
 

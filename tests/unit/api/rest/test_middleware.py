@@ -3,6 +3,7 @@ import json
 import pytest
 from fastapi import FastAPI, Request
 
+from suresam.api.closing import Closing
 from suresam.api.rest.middleware import Edge
 from suresam.errors import InvalidPrompt, Overloaded
 from suresam.telemetry import Telemetry
@@ -27,7 +28,7 @@ def app(telemetry):
             kind, InvalidPrompt("point x=9")
         )
 
-    app.add_middleware(Edge, max_body_bytes=10, telemetry=telemetry)
+    app.add_middleware(Edge, max_body_bytes=10, telemetry=telemetry, closing=Closing())
     return app
 
 
