@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TypeVar
 
+from suresam.cancellation import is_cancelled_by_others
 from suresam.errors import ShuttingDown
 
 Message = TypeVar("Message")
@@ -71,7 +71,7 @@ class Closing:
         try:
             yield
         except asyncio.CancelledError:
-            if task not in self._stopped or _is_cancelled_by_others(task):
+            if task not in self._stopped or is_cancelled_by_others(task):
                 raise
             raise _too_late() from None
         finally:
@@ -100,8 +100,3 @@ async def _next(stream: AsyncIterator[Message]) -> Message | None:
     async for message in stream:
         return message
     return None
-
-
-def _is_cancelled_by_others(task: "asyncio.Task[object]") -> bool:
-    """Whether somebody besides us wanted it cancelled; before Python 3.11 nobody can know."""
-    return sys.version_info >= (3, 11) and task.uncancel() > 0

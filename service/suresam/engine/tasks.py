@@ -1,10 +1,10 @@
 """Waiting: for all of several, and for nobody longer than his deadline."""
 
 import asyncio
-import sys
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from suresam.cancellation import is_cancelled_by_others
 from suresam.errors import DeadlineExceeded
 
 T = TypeVar("T")
@@ -44,15 +44,10 @@ async def within(remaining_ms: float, work: Coroutine[Any, Any, T]) -> T:
     try:
         return await work
     except asyncio.CancelledError:
-        if not is_late or _is_cancelled_by_others(task):
+        if not is_late or is_cancelled_by_others(task):
             raise
         raise DeadlineExceeded(
             f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
         ) from None
     finally:
         timer.cancel()
-
-
-def _is_cancelled_by_others(task: "asyncio.Task[Any]") -> bool:
-    """Whether somebody besides us wanted it cancelled; before Python 3.11 nobody can know."""
-    return sys.version_info >= (3, 11) and task.uncancel() > 0
