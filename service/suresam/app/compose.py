@@ -67,7 +67,10 @@ def compose(settings: Settings, models: Models) -> Composition:
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
-        settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
+        settings.max_image_bytes,
+        settings.max_image_pixels,
+        settings.max_image_side,
+        settings.max_image_cpu_s,
     )
     limits = EngineLimits(
         images=image_limits,
