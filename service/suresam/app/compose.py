@@ -91,6 +91,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         decode_threads=settings.decode_threads,
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
+        max_pixels=settings.max_decoded_pixels,
     )
     devices = models.devices(limits, uploads, telemetry)
     engine = Frontend(devices, limits, uploads, telemetry, charge=door.charge)

@@ -25,6 +25,7 @@ from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
+from suresam.engine.reading_room import ReadingRoom
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.superseding import LatestClicks, superseded
 from suresam.engine.tasks import wait_all
@@ -84,7 +85,7 @@ class LocalDevice:
     ) -> None:
         self._members = {member.backbone.name: member for member in members}
         self._limits = limits
-        self._pool = pool
+        self._room = ReadingRoom(pool, limits.cpu_threads, limits.max_pixels)
         self._telemetry = telemetry
         self._leave = leave
         self._costs = CostTable()
@@ -166,7 +167,7 @@ class LocalDevice:
         caller = _caller(call.tenant, call.remaining_ms)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
-        pixels = self._pixels(image)
+        pixels = self._pixels(image, call.tenant)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
@@ -214,7 +215,7 @@ class LocalDevice:
             rows.update(its)
 
         async def embed(image: DeviceImage, turn: int) -> float:
-            done = await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
+            done = await engine.embed(Image(image.key, self._pixels(image, tenant)), caller, turn)
             work.done(rows_of.pop(image.key, {}))
             return done.spent_ms
 
@@ -229,7 +230,7 @@ class LocalDevice:
         """
         if self._backlog.total_ms() > self._limits.batches.idle_below_ms:
             return "given_up"
-        pixels = self._pixels(image)
+        pixels = self._pixels(image, tenant)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         return await self._engine(model).prepare(asked, tenant)
 
@@ -283,8 +284,8 @@ class LocalDevice:
             except Superseded as error:
                 return error
 
-    def _pixels(self, image: DeviceImage) -> PixelLoader:
-        return PixelLoader(image.data, self._limits.images, self._pool, self._telemetry)
+    def _pixels(self, image: DeviceImage, tenant: str) -> PixelLoader:
+        return PixelLoader(image, tenant, self._limits.images, self._room, self._telemetry)
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:
