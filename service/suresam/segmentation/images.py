@@ -35,8 +35,8 @@ _TIFF = (b"II", b"MM")
 Image.MAX_IMAGE_PIXELS = None
 
 UNREADABLE = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError,
-    OverflowError, struct.error, zlib.error, Warning,
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError,
+    AssertionError, AttributeError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 """What Pillow's decoders are known to raise on damaged files, and its warnings about odd ones
 where Python is told to raise those.
@@ -178,6 +178,8 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
     _check_size(image, limits)
     if image.mode == "F":
         raise InvalidImage("the image has floating-point samples; convert it to 8 or 16 bits")
+    if image.mode == "P" and image.palette is None:
+        raise InvalidImage(f"the {image.format} image is damaged: its palette is missing")
     compression = image.info.get("compression")
     if isinstance(image, TiffImageFile) and compression not in COMPRESSIONS:
         raise InvalidImage(

@@ -7,10 +7,11 @@ from suresam.errors import InvalidImage
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 COMPRESSIONS = (
-    "raw", "packbits", "tiff_ccitt", "group3", "group4", "tiff_lzw", "tiff_adobe_deflate",
-    "tiff_deflate", "zstd", "jpeg",
+    "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd", "jpeg",
 )  # fmt: skip
-"""What is decoded, as Pillow names it."""
+"""What is decoded, as Pillow names it. Facsimiles are not: libtiff goes on at damage and writes a
+line about each row to standard error.
+"""
 
 _MOST_ENTRIES = 4096
 _MOST_VALUES = 300_000

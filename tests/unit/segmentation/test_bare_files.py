@@ -117,6 +117,12 @@ def test_the_orientation_in_a_text_of_a_png_is_found(text, expected):
     assert bare_png(in_png(after=text)).orientation == expected
 
 
+def test_a_palette_that_is_missing_is_damage():
+    for read in (read_header, read_pixels):
+        with pytest.raises(InvalidImage, match="its palette is missing"):
+            read(png(8, 4, rows(8, 4, 1), colour=3), LIMITS)
+
+
 def test_an_animated_png_is_said_to_have_several_frames():
     frames = [Image.new("RGB", (5, 3), (red, 0, 0)) for red in (200, 100)]
     data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])

@@ -19,16 +19,11 @@ def test_ordinary_compressions_are_read(compression):
     assert read_pixels(data, LIMITS).shape == (16, 32, 3)
 
 
-@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
-def test_facsimiles_are_read(compression):
-    data = saved(Image.new("1", (32, 16), 1), "TIFF", compression=compression)
-    assert read_pixels(data, LIMITS).tolist() == [[[255] * 3] * 32] * 16
-
-
-def test_rare_compressions_are_refused():
-    data = saved(Image.new("RGB", (32, 16)), "TIFF", compression="lzma")
+@pytest.mark.parametrize("compression", ["lzma", "group3", "group4", "tiff_ccitt"])
+def test_rare_compressions_are_refused(compression):
+    data = saved(Image.new("1", (32, 16)), "TIFF", compression=compression)
     for read in (read_header, read_pixels):
-        with pytest.raises(InvalidImage, match="compressed by lzma"):
+        with pytest.raises(InvalidImage, match=f"compressed by {compression}"):
             read(data, LIMITS)
 
 
