@@ -19,6 +19,7 @@ from attack.picture_bombs import (
     jpeg_padding,
     jpeg_scans,
     jpeg_segments,
+    png,
     png_chunks,
     png_chunks_behind,
     png_empty_data,
@@ -27,6 +28,7 @@ from attack.picture_bombs import (
     png_stored_blocks,
     png_tables,
     png_texts,
+    rows,
     tiff_strips,
     tiff_tile,
     tiff_values,
@@ -56,8 +58,9 @@ _SMALL = {
     "png_empty_data": lambda: png_empty_data(_MB),
     "png_stored_blocks": lambda: png_stored_blocks(_MB),
     "png_tables": lambda: png_tables(_MB // 10),
-    "png_400_megapixels": lambda: png_pixels(400),
-    "png_51_megapixels": lambda: png_pixels(51),
+    "png_400_megapixels": lambda: png(20_000, 20_000, rows(8, 8, 3)),
+    "png_51_megapixels": lambda: png(10_000, 5_100, rows(10_000, 100, 3)),
+    "png_12_megapixels_that_are_missing": lambda: png(4_000, 3_000, rows(8, 8, 3)),
     "jpeg_segments": lambda: jpeg_segments(_MB),
     "jpeg_padding": lambda: jpeg_padding(_MB),
     "jpeg_junk": lambda: jpeg_junk(_MB),
@@ -196,9 +199,9 @@ def test_large_bombs(attacker: Attacker, is_long: bool):
 
 
 def test_spoilt_bombs(attacker: Attacker, rounds: Rounds):
-    makers = [*_SMALL.values()]
+    bombs = [make() for make in _SMALL.values()]
     for number, random in enumerate(rounds(10)):
-        data = bytearray(random.choice(makers)())
+        data = bytearray(random.choice(bombs))
         for _ in range(random.choice((1, 3, 10))):
             data[random.randrange(min(len(data), 2000))] = random.randrange(256)
         attacker.in_chunks(bytes(data), f"spoilt bomb {number}")
