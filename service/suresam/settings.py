@@ -173,7 +173,8 @@ class Settings(BaseSettings):
         100_000_000,
         ge=1,
         description="pixels of the images that are decoded or wait for their encode at a time, for "
-        "each device; at most about 16 bytes of memory each. One image alone may have more",
+        "each device, about 16 bytes of memory each. A tenant has half of them; one image alone "
+        "may have more",
     )
     max_prompts: int = Field(256, ge=1, description="prompts in one request")
     max_points: int = Field(64, ge=1, description="points in one prompt")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -45,24 +46,26 @@ class ReadingRoom:
     Next is the tenant for whom the threads have worked least, so that nobody waits behind another's
     row of pictures, and of one tenant's pictures the most urgent. A picture that is read is not
     stopped: who asked may leave, but its place and its pixels are free only when it is done.
+    One tenant may have half of the pixels, so that others need not wait until those are used.
 
     Args:
         pool: reads.
         num_places: pictures that are read at a time.
-        max_pixels: of all that are read or still used. One alone may have more.
+        max_pixels: of all that are read or still used. One picture alone may have more.
     """
 
     def __init__(self, pool: Executor, num_places: int, max_pixels: int) -> None:
         self._pool = pool
         self._num_places = num_places
         self._max_pixels = max_pixels
-        self._num_pixels = 0
+        self._pixels: Counter[str] = Counter()
         self._waiting: FairQueue[_Ticket] = FairQueue()
+        self._parked: dict[str, list[_Ticket]] = {}
 
     @property
     def num_pixels(self) -> int:
         """Of all pictures that are read or used."""
-        return self._num_pixels
+        return sum(self._pixels.values())
 
     @asynccontextmanager
     async def read(
@@ -83,9 +86,11 @@ class ReadingRoom:
         try:
             await ticket.entered
         except asyncio.CancelledError:
-            if not self._waiting.remove(ticket):  # let in at this very moment
+            if ticket in self._parked.get(tenant, ()):
+                self._parked[tenant].remove(ticket)
+            elif not self._waiting.remove(ticket):  # let in at this very moment
                 self._num_places += 1
-                self._num_pixels -= num_pixels
+                self._give_back(ticket)
             self._let_in()
             raise
         try:
@@ -120,16 +125,30 @@ class ReadingRoom:
 
     def _let_in(self) -> None:
         while self._num_places and (first := self._waiting.first()) is not None:
-            if self._num_pixels and self._num_pixels + first.num_pixels > self._max_pixels:
+            its = self._pixels[first.tenant]
+            if its and its + first.num_pixels > self._max_pixels // 2:
+                self._waiting.pop()
+                self._parked.setdefault(first.tenant, []).append(first)
+                continue
+            if self.num_pixels and self.num_pixels + first.num_pixels > self._max_pixels:
                 return
             self._waiting.pop()
             self._num_places -= 1
-            self._num_pixels += first.num_pixels
+            self._pixels[first.tenant] += first.num_pixels
             if not first.entered.done():
                 first.entered.set_result(None)
 
     def _release(self, ticket: _Ticket) -> None:
         ticket.num_users -= 1
         if not ticket.num_users:
-            self._num_pixels -= ticket.num_pixels
+            self._give_back(ticket)
         self._let_in()
+
+    def _give_back(self, ticket: _Ticket) -> None:
+        """Free its pixels, for which its tenant's others may have been kept apart."""
+        tenant = ticket.tenant
+        self._pixels[tenant] -= ticket.num_pixels
+        if not self._pixels[tenant]:
+            del self._pixels[tenant]
+        for parked in self._parked.pop(tenant, ()):
+            self._waiting.add(parked)

@@ -7,8 +7,8 @@ _MOST_READINGS = 4
 """How often all of the file may be read: the header, the pixels, and what is looked up between."""
 
 _SPARE_BYTES = 2**20
-_SPARE_READS = 250_000
-_BYTES_A_READ = 64
+_SPARE_READS = 50_000
+_BYTES_A_READ = 100
 """A file may be read in pieces of so many bytes in the mean, and so many pieces may be tiny."""
 
 

@@ -67,8 +67,8 @@ async def test_so_many_read_at_a_time(pool):
 
 async def test_pixels_count_until_nobody_uses_them(pool):
     room = ReadingRoom(pool, 4, 100)
-    first, second = Desk(room, num_pixels=60), Desk(room, num_pixels=40)
-    third = Desk(room, num_pixels=1)
+    first, second = Desk(room, "a", num_pixels=60), Desk(room, "b", num_pixels=40)
+    third = Desk(room, "c", num_pixels=1)
     await first.read()
     await second.read()
     await turn()
@@ -83,12 +83,30 @@ async def test_pixels_count_until_nobody_uses_them(pool):
 
 async def test_one_alone_may_have_more_pixels_than_all_together(pool):
     room = ReadingRoom(pool, 4, 100)
-    large, small = Desk(room, num_pixels=101), Desk(room, num_pixels=1)
+    large, small = Desk(room, "a", num_pixels=101), Desk(room, "b", num_pixels=1)
     await large.read()
     await turn()
     assert not small.is_reading
     await large.leave()
     await small.leave()
+
+
+async def test_one_tenant_has_half_of_the_pixels_and_others_go_by(pool):
+    room = ReadingRoom(pool, 4, 100)
+    hostile = [Desk(room, "hostile", num_pixels=25) for _ in range(4)]
+    await hostile[0].read()
+    await hostile[1].read()
+    other = Desk(room, "other", num_pixels=50)
+    await other.read()
+    assert not hostile[2].is_reading
+    hostile[3].task.cancel()
+    await asyncio.wait({hostile[3].task})
+    await hostile[0].leave()
+    await other.leave()
+    await until(lambda: hostile[2].is_reading)
+    await hostile[1].leave()
+    await hostile[2].leave()
+    assert room.num_pixels == 0
 
 
 async def test_nobody_waits_behind_another_tenants_row(pool):
