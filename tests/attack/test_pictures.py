@@ -38,8 +38,10 @@ from attack.picture_bombs import (
 from attack.picture_corpus import corpus, spoilt
 from attack.tally import Tally
 
+from suresam.errors import ImageTooLarge, InvalidImage
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
+from suresam.segmentation.images import ImageLimits, read_header, read_pixels
 
 _CODES = frozenset({"invalid_image", "image_too_large"})
 """What a picture may be refused for. The click lies in all that are none smaller than a pixel."""
@@ -179,6 +181,19 @@ def test_spoilt_pictures(attacker: Attacker, rounds: Rounds):
     ways = (attacker.by_rest, attacker.by_grpc, attacker.in_chunks, attacker.as_session)
     for number, random in enumerate(rounds(200)):
         ways[number % 4](spoilt(files, random), f"spoilt picture {number}")
+
+
+def test_spoilt_pictures_read_without_a_server(tally: Tally, rounds: Rounds):
+    files = list(corpus().values())
+    limits = ImageLimits(max_pixels=4_000_000)
+    for random in rounds(300):
+        data = spoilt(files, random)
+        tally.sent(1)
+        try:
+            size, pixels = read_header(data, limits).size, read_pixels(data, limits)
+        except (InvalidImage, ImageTooLarge):
+            continue
+        assert pixels.shape == (size.height, size.width, 3)
 
 
 def test_bombs(attacker: Attacker, is_long: bool):
