@@ -166,6 +166,16 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(50_000_000, ge=1, description="pixels of one image")
     max_image_side: int = Field(20_000, ge=1, description="pixels of an image's longer side")
+    max_image_cpu_s: float = Field(
+        10, gt=0, description="processor seconds for the header of one image, and for its pixels"
+    )
+    max_decoded_pixels: int = Field(
+        100_000_000,
+        ge=1,
+        description="pixels of the images that are decoded or wait for their encode at a time, for "
+        "each device, about 16 bytes of memory each. A tenant has half of them; one image alone "
+        "may have more",
+    )
     max_prompts: int = Field(256, ge=1, description="prompts in one request")
     max_points: int = Field(64, ge=1, description="points in one prompt")
     max_session_images: int = Field(16, ge=1, description="images in one session")

@@ -67,7 +67,10 @@ def compose(settings: Settings, models: Models) -> Composition:
     pool = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="answers")
     uploads = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="uploads")
     image_limits = ImageLimits(
-        settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side
+        settings.max_image_bytes,
+        settings.max_image_pixels,
+        settings.max_image_side,
+        settings.max_image_cpu_s,
     )
     limits = EngineLimits(
         images=image_limits,
@@ -88,6 +91,7 @@ def compose(settings: Settings, models: Models) -> Composition:
         decode_threads=settings.decode_threads,
         launch_timeout_s=settings.launch_timeout_s,
         cpu_threads=settings.cpu_threads,
+        max_pixels=settings.max_decoded_pixels,
     )
     charge = door.charge if door.needs_key else None
     devices = models.devices(limits, uploads, telemetry, charge)

@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -31,12 +32,13 @@ class Image:
 
     Attributes:
         key: of the image and its tenant.
-        load_pixels: decodes it, if nobody has its embedding.
+        load_pixels: decodes it until a deadline, if nobody has its embedding; the pixels may be
+            used within the context.
         has_file: whether it can.
     """
 
     key: str
-    load_pixels: Callable[[], Awaitable[NDArray[np.uint8]]]
+    load_pixels: Callable[[float], AbstractAsyncContextManager[NDArray[np.uint8]]]
     has_file: bool = True
 
 
@@ -295,20 +297,20 @@ class Engine:
     async def _encode(
         self, shared: _SharedEncode, image: Image, tenant: str, turn: int
     ) -> Done[ImageEmbedding | None]:
-        pixels = await image.load_pixels()
         name = self.backbone.name
-        job = shared.job = EncodeJob(
-            name,
-            pixels,
-            image.key,
-            tenant,
-            shared.deadline,
-            turn,
-            shared.is_background,
-            shared.is_free,
-        )
-        self._worker.submit(job)
-        return await asyncio.wrap_future(job.reply)
+        async with image.load_pixels(shared.deadline) as pixels:
+            job = shared.job = EncodeJob(
+                name,
+                pixels,
+                image.key,
+                tenant,
+                shared.deadline,
+                turn,
+                shared.is_background,
+                shared.is_free,
+            )
+            self._worker.submit(job)
+            return await asyncio.wrap_future(job.reply)
 
     def _wait_until(self, shared: _SharedEncode, deadline: float) -> None:
         if shared.is_background:

@@ -17,6 +17,7 @@ from suresam.engine.device import Device, DeviceImage
 from suresam.engine.limits import EngineLimits
 from suresam.engine.permits import Kind, Permits
 from suresam.engine.preparation import Preparation, Wish
+from suresam.engine.reading_room import ReadingRoom
 from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.tasks import wait_all, within
 from suresam.engine.uploads import Uploads
@@ -48,7 +49,8 @@ class Frontend:
     ) -> None:
         self._devices = tuple(devices)
         self._affinity = Affinity(self._devices)
-        self._uploads = Uploads(limits.images, pool)
+        room = ReadingRoom(pool, limits.cpu_threads, limits.max_pixels)
+        self._uploads = Uploads(limits.images, room)
         self._sessions = SessionStore(limits.cache, clock, time.time, telemetry)
         self._preparation = Preparation(
             self._sessions, self._affinity, len(self._devices), telemetry
@@ -174,7 +176,7 @@ class Frontend:
 
     async def _find_image(self, call: SegmentCall) -> StoredImage:
         if call.image is not None:
-            return await self._uploads.open(call.tenant, call.image)
+            return await self._uploads.open(call.tenant, call.image, call.remaining_ms)
         assert call.session_id is not None, "the router asks for an image or a session"
         return self._sessions.image(call.tenant, call.session_id, call.image_id)
 
@@ -182,7 +184,7 @@ class Frontend:
         self, tenant: str, model: str, files: Sequence[bytes], remaining_ms: float
     ) -> list[StoredImage]:
         started = time.monotonic()
-        images = await wait_all(self._uploads.open(tenant, data) for data in files)
+        images = await wait_all(self._uploads.open(tenant, data, remaining_ms) for data in files)
         remaining_ms -= (time.monotonic() - started) * 1000
         with self._affinity.device_for([image.key for image in images]) as device:
             await device.embed(

@@ -20,6 +20,7 @@ class EngineLimits:
         launch_timeout_s: seconds after which a launch is taken to hang; it has twenty times what
             it is expected to take in any case.
         cpu_threads: beside each device, for decoding images and the like.
+        max_pixels: of the images that are decoded or wait for their encode, of each device.
     """
 
     images: ImageLimits
@@ -29,3 +30,4 @@ class EngineLimits:
     decode_threads: int | None = None
     launch_timeout_s: float = 60.0
     cpu_threads: int = 2
+    max_pixels: int = 100_000_000

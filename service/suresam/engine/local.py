@@ -25,6 +25,7 @@ from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
+from suresam.engine.reading_room import ReadingRoom
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.superseding import LatestClicks, superseded
 from suresam.engine.tasks import wait_all
@@ -88,7 +89,7 @@ class LocalDevice:
         self._charge = charge
         self._members = {member.backbone.name: member for member in members}
         self._limits = limits
-        self._pool = pool
+        self._room = ReadingRoom(pool, limits.cpu_threads, limits.max_pixels)
         self._telemetry = telemetry
         self._leave = leave
         self._costs = CostTable()
@@ -172,7 +173,7 @@ class LocalDevice:
         caller = _caller(call.tenant, call.remaining_ms, call.is_free)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
-        pixels = self._pixels(image)
+        pixels = self._pixels(image, call.tenant)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
@@ -220,7 +221,7 @@ class LocalDevice:
             rows.update(its)
 
         async def embed(image: DeviceImage, turn: int) -> None:
-            await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
+            await engine.embed(Image(image.key, self._pixels(image, tenant)), caller, turn)
             work.done(rows_of.pop(image.key, {}))
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
@@ -234,7 +235,7 @@ class LocalDevice:
         """
         if self._backlog.total_ms() > self._limits.batches.idle_below_ms:
             return "given_up"
-        pixels = self._pixels(image)
+        pixels = self._pixels(image, tenant)
         asked = Image(image.key, pixels, has_file=image.data is not None)
         return await self._engine(model).prepare(asked, tenant)
 
@@ -294,8 +295,8 @@ class LocalDevice:
             except Superseded as error:
                 return error
 
-    def _pixels(self, image: DeviceImage) -> PixelLoader:
-        return PixelLoader(image.data, self._limits.images, self._pool, self._telemetry)
+    def _pixels(self, image: DeviceImage, tenant: str) -> PixelLoader:
+        return PixelLoader(image, tenant, self._limits.images, self._room, self._telemetry)
 
     def _engine(self, model: str) -> Engine:
         if model not in self._engines:

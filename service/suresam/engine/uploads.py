@@ -1,12 +1,13 @@
 """Uploaded files: checked by their header, known by a keyed digest, not decoded."""
 
-import asyncio
 import hashlib
 import hmac
 import secrets
-from concurrent.futures import Executor
+import time
+from functools import partial
 
 from suresam.domain import SessionImage
+from suresam.engine.reading_room import ReadingRoom
 from suresam.engine.sessions import StoredImage
 from suresam.segmentation.images import ImageLimits, read_header
 
@@ -16,22 +17,29 @@ class Uploads:
 
     Args:
         limits: of an image.
-        pool: for hashing, off the event loop.
+        room: for headers and hashing, off the event loop.
     """
 
-    def __init__(self, limits: ImageLimits, pool: Executor) -> None:
+    def __init__(self, limits: ImageLimits, room: ReadingRoom) -> None:
         self._limits = limits
-        self._pool = pool
+        self._room = room
         self._secret = secrets.token_bytes(32)
 
-    async def open(self, tenant: str, data: bytes) -> StoredImage:
+    async def open(self, tenant: str, data: bytes, remaining_ms: float) -> StoredImage:
         """A file with its header read and its key made, but no pixel decoded.
+
+        Args:
+            tenant: whose it is.
+            data: the file.
+            remaining_ms: for the whole request; who has least is read first.
 
         Raises:
             InvalidImage, ImageTooLarge
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._inspect, tenant, data)
+        deadline = time.monotonic() + remaining_ms / 1000
+        work = partial(self._inspect, tenant, data)
+        async with self._room.read(tenant, deadline, 0, work) as image:
+            return image
 
     def _inspect(self, tenant: str, data: bytes) -> StoredImage:
         header = read_header(data, self._limits)

@@ -1,5 +1,6 @@
 import asyncio
 import math
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -48,11 +49,12 @@ class Loader:
         self.pixels = pixels
         self.calls = 0
 
-    async def __call__(self):
+    @asynccontextmanager
+    async def __call__(self, deadline):
         self.calls += 1
         if isinstance(self.pixels, Exception):
             raise self.pixels
-        return self.pixels
+        yield self.pixels
 
 
 async def test_an_image_is_encoded_once_and_then_cached(engine, backbone, count):

@@ -32,6 +32,7 @@ class ChunkedImage:
         Raises:
             InvalidRequest: the chunk is over its limit.
             ImageTooLarge: the image is, in bytes or by the size that its header tells.
+            InvalidImage: its header consists of more pieces than any image needs.
         """
         if len(chunk) > MAX_CHUNK_BYTES:
             raise InvalidRequest(f"a chunk has {len(chunk)} bytes (limit {MAX_CHUNK_BYTES} bytes)")
