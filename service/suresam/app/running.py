@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -18,11 +19,18 @@ from suresam.app.compose import Composition
 from suresam.app.file_watch import FileWatch
 from suresam.app.keys import watch_keys
 from suresam.app.tls import open_tls, watch_tls
+from suresam.app.tracing import open_export
 from suresam.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from suresam.tracing.export import Export
 
 _GRACE_AFTER_DRAIN_S = 2.0
 """For answers that are computed but not yet sent when the drain ends."""
 
+
+_LAST_SPANS_S = 2.0
+"""For a collector to take the last spans."""
 
 _LOOK_EVERY_S = 0.1
 """How often readiness is looked at, for those who are told of it."""
@@ -65,6 +73,7 @@ class RunningService:
     _following: "asyncio.Task[None] | None" = None
     _watches: list[FileWatch] = field(default_factory=list)
     _watching: "asyncio.Task[None] | None" = None
+    _export: "Export | None" = None
     _http: _HttpServer = field(init=False)
     _http_task: "asyncio.Task[None]" = field(init=False)
     _grpc: GrpcServer = field(init=False)
@@ -82,9 +91,11 @@ class RunningService:
         """
         parts, settings = self.composition, self.composition.settings
         tls = open_tls(settings)
+        export = self._export = open_export(settings)
+        tracer = None if export is None else export.tracer
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
-        edge = Edge(parts.telemetry)
+        edge = Edge(parts.telemetry, tracer)
         self._grpc = GrpcServer(
             Servicer(
                 parts.router,
@@ -116,6 +127,7 @@ class RunningService:
                 pool=parts.pool,
                 image_limits=parts.image_limits,
                 max_body_bytes=settings.max_body_bytes,
+                tracer=tracer,
             )
         )
         config = uvicorn.Config(
@@ -196,6 +208,9 @@ class RunningService:
             pool.shutdown(wait=False, cancel_futures=True)
         if self.composition.decision_log is not None:
             self.composition.decision_log.close()
+        if self._export is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._export.close, _LAST_SPANS_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from suresam.domain import ImageSize, ModelInfo
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.quarantine import Quarantine
+from suresam.tracing.passage import Passage
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -25,6 +26,20 @@ class DeviceImage:
     key: str
     size: ImageSize
     data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Images are in the cache.
+
+    Attributes:
+        spent_ms: device milliseconds that it took; an encode that others wait for, too, counts
+            once.
+        passage: what became of it, told of who is traced.
+    """
+
+    spent_ms: float
+    passage: Passage | None = None
 
 
 Prepared = Literal["made", "there", "given_up"]
@@ -68,8 +83,13 @@ class Device(Protocol):
         """
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Embedded:
         """See to it that images are embedded.
 
         Args:
@@ -77,9 +97,7 @@ class Device(Protocol):
             model: for which member.
             images: with their files.
             remaining_ms: until the caller's deadline.
-
-        Returns:
-            The device milliseconds that it took; an encode that others wait for, too, counts once.
+            trace: `traceparent` of whoever is traced, or None.
         """
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:

@@ -2,7 +2,9 @@
 
 import hashlib
 import math
+import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -14,9 +16,27 @@ from suresam.domain import Prediction
 from suresam.engine.cache import Lease
 from suresam.errors import ServiceError
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
+from suresam.segmentation.backbone import Backbone, DecodeRow, ImageEmbedding
+from suresam.tracing.passage import Launch
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a job that is traced went.
+
+    Attributes:
+        launch: that it was part of.
+        submitted_at, started_at, ended_at: monotonic seconds of the job and of the launch.
+        error: code of the error that it ended with, or None.
+    """
+
+    launch: Launch
+    submitted_at: float
+    started_at: float
+    ended_at: float
+    error: str | None = None
 
 
 class GivenUp(Exception):
@@ -33,6 +53,7 @@ class Done(Generic[T]):
         launch_ms: milliseconds of the launch it was part of.
         rows: jobs in that launch.
         is_paid: another one who waited for the same job has its cost on the receipt.
+        ran: of a job that is traced.
     """
 
     value: T
@@ -40,6 +61,7 @@ class Done(Generic[T]):
     launch_ms: float
     rows: int
     is_paid: bool = False
+    ran: Ran | None = None
 
     @property
     def spent_ms(self) -> float:
@@ -54,10 +76,12 @@ class Caller:
     Attributes:
         tenant: who pays.
         deadline: when the caller leaves, monotonic seconds.
+        traces: `traceparent` of the request, if it is traced.
     """
 
     tenant: str
     deadline: float
+    traces: tuple[str, ...] = ()
 
     @property
     def remaining_ms(self) -> float:
@@ -69,8 +93,8 @@ class Caller:
 class EncodeJob:
     """An image to embed: RGB uint8 (H, W, 3), and the key to keep it under.
 
-    The result is the embedding, which the cache keeps a copy of if it can. The other attributes
-    are those of `Waiting`.
+    The result is the embedding, which the cache keeps a copy of if it can. `traces` are of those
+    who wait for it and are traced. The other attributes are those of `Waiting`.
     """
 
     model: str
@@ -85,6 +109,8 @@ class EncodeJob:
     stage: str = "encode"
 
     is_suspect: bool = False
+    traces: tuple[str, ...] = ()
+    ran: Ran | None = None
 
     @property
     def bucket(self) -> tuple[object, ...]:
@@ -108,6 +134,8 @@ class DecodeJob:
         lease: of the row's embedding in the cache, or None where the row has it to itself.
 
         spent_ms: its share of the launch after which its reply was an error, milliseconds.
+        traces: of its request, if that is traced.
+        ran: how it went, then.
 
     The others are those of `Waiting`.
     """
@@ -127,6 +155,8 @@ class DecodeJob:
     stage: str = "decode"
 
     is_suspect: bool = False
+    traces: tuple[str, ...] = ()
+    ran: Ran | None = None
 
     @property
     def bucket(self) -> tuple[object, ...]:
@@ -145,6 +175,36 @@ class DecodeJob:
 
 
 Job = EncodeJob | DecodeJob
+
+
+def note_run(
+    batch: Sequence[Job], values: Sequence[object], backbone: Backbone, started_at: float
+) -> None:
+    """Leave with each job that is traced how it ran in the launch that has just ended.
+
+    Args:
+        batch: the launch.
+        values: what became of each; a `ServiceError` if it failed.
+        backbone: that launched it.
+        started_at: monotonic seconds.
+    """
+    traces = tuple(trace for job in batch for trace in job.traces)
+    if not traces:
+        return
+    stage, rows = batch[0].stage, len(batch)
+    launch = Launch(
+        number=random.getrandbits(64),
+        stage=stage,
+        model=backbone.name,
+        device=backbone.device,
+        rows=rows,
+        padding=backbone.padded_rows(stage, rows) - rows,
+        traces=traces,
+    )
+    ended_at = time.monotonic()
+    for job, value in zip(batch, values, strict=True):
+        error = value.code if isinstance(value, ServiceError) else None
+        job.ran = Ran(launch, job.submitted_at, started_at, ended_at, error)
 
 
 def fail(job: Job, error: ServiceError | GivenUp) -> None:

@@ -18,11 +18,12 @@ from suresam.engine.black_box import BlackBox
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.costs import CostTable
-from suresam.engine.device import DeviceImage, Prepared
+from suresam.engine.device import DeviceImage, Embedded, Prepared
 from suresam.engine.device_memory import report_memory
 from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
+from suresam.engine.passage import passage_of
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.scheduler import DECODE, ENCODE
@@ -32,8 +33,9 @@ from suresam.engine.work import Work
 from suresam.engine.worker import Running, Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import Backbone
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.telemetry import Telemetry
+from suresam.tracing.passage import Passage
 from suresam.uncertainty.member_heads import MemberHeads
 
 logger = logging.getLogger(__name__)
@@ -163,7 +165,7 @@ class LocalDevice:
 
     async def segment(self, call: SegmentCall, image: DeviceImage) -> SegmentReply:
         """Answer the prompts of a call on an image."""
-        caller = _caller(call.tenant, call.remaining_ms)
+        caller = _caller(call.tenant, call.remaining_ms, call.trace)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = self._pixels(image)
@@ -199,28 +201,37 @@ class LocalDevice:
             spent_ms=tuple(_spent_ms(answer) for answer in answers),
             backlog_ms=self._backlog.total_ms(),
             embedded=frozenset(n for n, e in self._engines.items() if e.is_cached(image.key)),
+            passage=_passage(answered, pixels) if caller.traces else None,
         )
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Embedded:
         """See to it that images are embedded."""
-        caller = _caller(tenant, remaining_ms)
+        caller = _caller(tenant, remaining_ms, trace)
         engine = self._engine(model)
+        pixels = [self._pixels(image) for image in images]
         # The same image twice is one row.
         rows_of = {image.key: engine.rows(image.key, 0) for image in images}
         rows: Counter[tuple[str, str]] = Counter()
         for its in rows_of.values():
             rows.update(its)
 
-        async def embed(image: DeviceImage, turn: int) -> float:
-            done = await engine.embed(Image(image.key, self._pixels(image)), caller, turn)
+        async def embed(image: DeviceImage, turn: int) -> Done[ImageEmbedding | None]:
+            done = await engine.embed(Image(image.key, pixels[turn]), caller, turn)
             work.done(rows_of.pop(image.key, {}))
-            return done.spent_ms
+            return done
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
-            return sum(await wait_all(embed(image, turn) for turn, image in enumerate(images)))
+            done = await wait_all(embed(image, turn) for turn, image in enumerate(images))
+        spent_ms = sum(one.spent_ms for one in done)
+        return Embedded(spent_ms, passage_of(done, (), pixels) if caller.traces else None)
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out.
@@ -345,8 +356,9 @@ class _Question:
         return await self.engine.answer(prompt, self.image, wanted, self.caller, turn, watch)
 
 
-def _caller(tenant: str, remaining_ms: float) -> Caller:
-    return Caller(tenant, time.monotonic() + remaining_ms / 1000)
+def _caller(tenant: str, remaining_ms: float, trace: str | None) -> Caller:
+    traces = () if trace is None else (trace,)
+    return Caller(tenant, time.monotonic() + remaining_ms / 1000, traces)
 
 
 def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
@@ -354,6 +366,12 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     errors = [answer for answer in answers if isinstance(answer, Superseded)]
     if len(errors) == len(answers):
         raise errors[0]
+
+
+def _passage(answered: Sequence[Answered], pixels: PixelLoader) -> Passage:
+    tier = next((answer.tier for answer in answered if answer.tier is not None), None)
+    encoded, decoded = zip(*((answer.encoded, answer.decoded) for answer in answered), strict=True)
+    return passage_of(encoded, decoded, [pixels], tier)
 
 
 def _spent_ms(answer: Answered | Superseded) -> float:

@@ -22,6 +22,7 @@ class PixelLoader:
 
     Attributes:
         spent_ms: milliseconds, 0 if it was not asked.
+        began_at: monotonic seconds, then.
     """
 
     def __init__(
@@ -31,12 +32,12 @@ class PixelLoader:
         self._limits = limits
         self._pool = pool
         self._telemetry = telemetry
-        self.spent_ms = 0.0
+        self.spent_ms = self.began_at = 0.0
 
     async def __call__(self) -> NDArray[np.uint8]:
         """RGB uint8 (H, W, 3)."""
         assert self._data is not None, "nobody decodes what is not there"
-        started = time.monotonic()
+        started = self.began_at = time.monotonic()
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(self._pool, read_pixels, self._data, self._limits)
         spent_s = time.monotonic() - started

@@ -15,6 +15,7 @@ from suresam.domain import SegmentRequest
 from suresam.errors import InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationServicer
+from suresam.tracing import span
 from suresam.wire.grpc import (
     segment_request_from_proto,
     segment_response_to_proto,
@@ -59,7 +60,8 @@ class Servicer(SegmentationServicer):
         """A header, an image in chunks, and prompts."""
 
         async def handle() -> pb.SegmentResponse:
-            call = await read_upload(request_iterator, self._limits)
+            with span("receive"):
+                call = await read_upload(request_iterator, self._limits)
             return await self._segment(call, context)
 
         return await self._edge.answer("UploadAndSegment", context, handle)
@@ -70,7 +72,8 @@ class Servicer(SegmentationServicer):
         """Images in chunks, for repeated prompts."""
 
         async def handle() -> pb.Session:
-            session_id, images = await read_images(request_iterator, self._limits)
+            with span("receive"):
+                session_id, images = await read_images(request_iterator, self._limits)
             session = await self._router.create_session(
                 images, _tenant(), session_id, self._deadline_ms(context, None)
             )
@@ -120,7 +123,9 @@ class Servicer(SegmentationServicer):
 
     async def _segment(self, call: SegmentRequest, context: Context) -> pb.SegmentResponse:
         timed = replace(call, deadline_ms=self._deadline_ms(context, call.deadline_ms))
-        return segment_response_to_proto(await self._router.segment(timed, _tenant()))
+        answer = await self._router.segment(timed, _tenant())
+        with span("render"):
+            return segment_response_to_proto(answer)
 
     def _deadline_ms(self, context: Context, requested_ms: float | None) -> float | None:
         """The shorter of the request's own deadline and the call's; None if there is neither."""

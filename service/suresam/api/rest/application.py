@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -21,6 +21,9 @@ from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
 from suresam.version import __version__
 
+if TYPE_CHECKING:
+    from suresam.tracing.server import Tracer
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -35,6 +38,7 @@ class Service:
         image_limits: of an upload.
         max_body_bytes: of one HTTP request.
         max_running_prompts: of one request that is answered by events, in progress at a time.
+        tracer: traces requests, or None.
     """
 
     door: Door
@@ -45,6 +49,7 @@ class Service:
     image_limits: ImageLimits
     max_body_bytes: int
     max_running_prompts: int = MAX_RUNNING_PROMPTS
+    tracer: "Tracer | None" = None
 
 
 def build_application(service: Service) -> FastAPI:
@@ -54,6 +59,8 @@ def build_application(service: Service) -> FastAPI:
         version=__version__,
         redirect_slashes=False,
         summary="Segment Anything masks that say how far they can be trusted.",
+        # Its own traces know none of the routes that do not pass it, and tell paths.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     ours = [route for route in (*v1.routes, *probes.routes) if isinstance(route, Route)]
@@ -61,7 +68,12 @@ def build_application(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_middleware(Shortcut, routes=ours)
     app.add_middleware(Gate, door=service.door)  # inside of the edge, which is added after it
-    app.add_middleware(Edge, max_body_bytes=service.max_body_bytes, telemetry=service.telemetry)
+    app.add_middleware(
+        Edge,
+        max_body_bytes=service.max_body_bytes,
+        telemetry=service.telemetry,
+        tracer=service.tracer,
+    )
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:

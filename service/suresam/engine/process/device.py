@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from suresam.domain import ModelInfo
 from suresam.engine.black_box import BLACK_BOX_BYTES, BlackBox
 from suresam.engine.client import SegmentCall, SegmentReply
-from suresam.engine.device import DeviceImage, FileWanted, Prepared
+from suresam.engine.device import DeviceImage, Embedded, FileWanted, Prepared
 from suresam.engine.limits import EngineLimits
 from suresam.engine.process import host
 from suresam.engine.process.child import Child
@@ -123,11 +123,16 @@ class ProcessDevice:
         return cast(SegmentReply, await self._ask("segment", call, image))
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> float:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Embedded:
         """See to it that images are embedded."""
-        spent_ms = await self._ask("embed", tenant, model, tuple(images), remaining_ms)
-        return cast(float, spent_ms)
+        answer = await self._ask("embed", tenant, model, tuple(images), remaining_ms, trace)
+        return cast(Embedded, answer)
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out."""
