@@ -259,7 +259,9 @@ class Settings(BaseSettings):
     @field_validator("otlp_endpoint")
     @classmethod
     def _refuse_odd_collector(cls, value: str | None) -> str | None:
-        if value is not None and not _COLLECTOR.fullmatch(value):
+        if not value:  # empty where a file of variables names it for those who want it
+            return None
+        if not _COLLECTOR.fullmatch(value):
             raise ValueError("Input should be http://HOST:PORT or https://HOST:PORT")
         return value
 
