@@ -67,7 +67,7 @@ image: ## build the container suresam:cpu (VARIANT=cuda, MODELS="sam2.1" to hold
 	  --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
 
 PINNED  = Dockerfile docker/compose.yaml $(wildcard k8s/components/*/*.yaml)
-FOREIGN = (python|nvidia/cuda|prom/prometheus|grafana/grafana|envoyproxy/envoy):[A-Za-z0-9._-]+
+FOREIGN = (python|nvidia/cuda|prom/prometheus|grafana/grafana|envoyproxy/envoy|jaegertracing/jaeger):[A-Za-z0-9._-]+
 pin-images: ## write the digests behind the tags of all foreign images, asking their registries
 	@for image in $$(grep -hoE '$(FOREIGN)' $(PINNED) | sort -u); do \
 	  digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit 1; \

@@ -20,6 +20,8 @@ _OF_CLIENTS = "SURESAM_API_KEY"
 
 _DEVICES = re.compile(r"auto|cpu|cuda|(cpu|cuda:\d+)(,(cpu|cuda:\d+))*")
 
+_COLLECTOR = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?/?")
+
 _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(ge=0)]
@@ -248,6 +250,19 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="of the log on standard error: lines to read, or JSON to collect"
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        description="collector of OpenTelemetry traces, over gRPC, such as http://collector:4317 "
+        "or https://...; OTEL_* in the environment say the rest, such as headers and certificates "
+        "(default: no traces)",
+    )
+    trace_ratio: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="part of the requests to trace, 0 to 1, of those that do not come with a trace "
+        "of their own, which they follow (default: as OTEL_TRACES_SAMPLER says, else all)",
+    )
 
     @field_validator("device")
     @classmethod
@@ -256,6 +271,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "Input should be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'"
             )
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _refuse_odd_collector(cls, value: str | None) -> str | None:
+        if not value:  # empty where a file of variables names it for those who want it
+            return None
+        if not _COLLECTOR.fullmatch(value):
+            raise ValueError("Input should be http://HOST:PORT or https://HOST:PORT")
         return value
 
     @property
@@ -301,6 +325,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"decision_log={self.decision_log!r} needs route=auto; with "
                 f"route={self.route} there is nothing to decide"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_share_of_no_traces(self) -> "Settings":
+        if self.trace_ratio is not None and self.otlp_endpoint is None:
+            raise ValueError(
+                f"trace_ratio={self.trace_ratio:g} needs otlp_endpoint, to which traces are sent"
             )
         return self
 

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from collector import collecting
 from device import wait_for
 
 from suresam import Segmenter
 from suresam.benchmarks.server_process import ServerProcess
-from suresam.client import Client
+from suresam.client import Client, GrpcClient
 from suresam.domain import Point, Prompt, RouteRequest
 from suresam.errors import CapacityError
 from suresam.masks.rle import decode_rle
 
 SMALL = RouteRequest(mode="small")
+SOON = {**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_SERVICE_NAME": "clinic"}
 CLICK = Prompt(points=(Point(280, 160),))
 PHOTO = Path(__file__).parents[2] / "docs" / "coffee.jpg"
 
@@ -41,8 +43,17 @@ def parent(pid: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def server():
-    with ServerProcess(["--device", "cpu,cpu", "--cache-bytes", "100000000"]) as server:
+def collector():
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def server(collector):
+    options = ["--device", "cpu,cpu", "--cache-bytes", "100000000"]
+    with ServerProcess(
+        [*options, "--otlp-endpoint", collector.endpoint], environment=SOON
+    ) as server:
         yield server
         left = children(server.pid)
         assert left
@@ -80,6 +91,27 @@ def retried(client: Client, session: str):
         except CapacityError:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_what_an_engine_does_is_in_the_trace_of_the_request(server, collector):
+    photo = PHOTO.read_bytes() + b"another"  # which no engine has seen
+    with Client(server.url, timeout_s=60) as rest, GrpcClient(server.address) as grpc:
+        rest.segment(photo, CLICK, route=SMALL)
+        grpc.segment(photo, CLICK, route=SMALL)
+    names = ("POST /v1/segment", "suresam.v1.Segmentation/UploadAndSegment")
+    collector.wait_for(*names, "batch encode", "batch decode")
+    made, cached = (collector.only(name) for name in names)
+    assert made.resource["service.name"] == "clinic"
+    stages = ["open_image", "decode_image", "queue", "encode", "queue", "decode"]
+    parts = ["receive", ("engine", stages), "route", "encode_masks", "render"]
+    assert collector.tree(made) == parts
+    assert collector.tree(cached)[1] == ("engine", ["open_image", "queue", "decode"])
+    for root in (made, cached):
+        [engine] = [span for span in collector.under(root) if span.name == "engine"]
+        [decode] = [span for span in collector.under(engine) if span.name == "decode"]
+        [batch] = [span for span in collector.spans if [span.place] == decode.links]
+        assert (batch.name, batch.links) == ("batch decode", [engine.place])
+        assert batch.attributes["suresam.device"] == "cpu"
 
 
 def test_a_killed_server_leaves_no_engine():

@@ -49,6 +49,15 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
             "shadow_file=x.jsonl is written with route=shadow alone (this is route=small)",
         ),
         (
+            {"otlp_endpoint": "collector:4317"},
+            "otlp_endpoint='collector:4317': Input should be http://HOST:PORT or https://HOST:PORT",
+        ),
+        (
+            {"otlp_endpoint": "http://name@collector:4317"},
+            "otlp_endpoint='http://name@collector:4317': Input should be http://HOST:PORT",
+        ),
+        ({"trace_ratio": 0.5}, "trace_ratio=0.5 needs otlp_endpoint, to which traces are sent"),
+        (
             {"large_share": 0.2, "large_time_share": 0.3},
             "large_share=0.2 is a part of the requests and large_time_share=0.3 of the device's "
             "time; give one of them",
@@ -63,6 +72,13 @@ def test_a_wrong_value_is_one_line_with_name_and_value(overrides, message):
         read_settings(overrides)
     assert str(caught.value).startswith(message.replace("\\\\", "\\"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://collector:4317", "https://10.0.0.1/", "http://[::1]:4317"])
+def test_traces_go_to_a_collector_and_an_empty_name_is_none(monkeypatch, url):
+    monkeypatch.setenv("SURESAM_OTLP_ENDPOINT", "")
+    assert read_settings({}).otlp_endpoint is None
+    assert read_settings({"otlp_endpoint": url}).otlp_endpoint == url
 
 
 def test_a_wrong_value_in_the_environment_is_named_alike(monkeypatch):

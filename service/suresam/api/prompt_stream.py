@@ -15,6 +15,7 @@ from suresam.api.status import public_message, retry_after_s
 from suresam.domain import Result, ResultError, SegmentResponse, Timings
 from suresam.errors import ServiceError
 from suresam.routing.answer import Step
+from suresam.tracing import span
 
 T = TypeVar("T")
 
@@ -121,7 +122,8 @@ async def outcome_of(
         )
 
     try:
-        step = await work
+        with span("prompt"):
+            step = await work
         rest = None if step.rest is None else partial(then, step.rest)
         return Outcome(step.response, rest=rest)
     except ServiceError as error:

@@ -6,6 +6,7 @@ import time
 import warnings
 
 from suresam.settings import Settings
+from suresam.tracing import current
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -14,7 +15,7 @@ class JsonLines(logging.Formatter):
     """One JSON object for each record, for those who collect logs.
 
     `time` (UTC, ISO 8601), `level`, `logger`, `message`; `request_id` where the record is about a
-    request, and `exception` with the stack.
+    request, `trace_id` and `span_id` where that is traced, and `exception` with the stack.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,6 +29,8 @@ class JsonLines(logging.Formatter):
         }
         if (request_id := getattr(record, "request_id", None)) is not None:
             told["request_id"] = request_id
+        if (traced := current()) is not None:
+            told |= {"trace_id": traced.trace_id, "span_id": traced.span_id}
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
         return json.dumps(told)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -21,7 +22,11 @@ from suresam.app.compose import Composition
 from suresam.app.file_watch import FileWatch
 from suresam.app.keys import watch_keys
 from suresam.app.tls import open_tls, watch_tls
+from suresam.app.tracing import open_export
 from suresam.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from suresam.tracing.export import Export
 
 _GRACE_AFTER_DRAIN_S = 2.0
 """For answers that are computed but not yet sent when the drain ends."""
@@ -34,6 +39,9 @@ _LONGEST_LAST_CALL_S = 0.2
 
 _GRPC_GRACE_S = 1.0
 """For calls that came when all others were answered; grpc may have taken one and forgotten it."""
+
+_LAST_SPANS_S = 2.0
+"""For a collector to take the last spans."""
 
 _LOOK_EVERY_S = 0.1
 """How often readiness is looked at, for those who are told of it."""
@@ -95,6 +103,7 @@ class RunningService:
     _following: "asyncio.Task[None] | None" = None
     _watches: list[FileWatch] = field(default_factory=list)
     _watching: "asyncio.Task[None] | None" = None
+    _export: "Export | None" = None
     _http: _HttpServer = field(init=False)
     _http_task: "asyncio.Task[None]" = field(init=False)
     _grpc: GrpcServer = field(init=False)
@@ -112,9 +121,11 @@ class RunningService:
         """
         parts, settings = self.composition, self.composition.settings
         tls = open_tls(settings)
+        export = self._export = open_export(settings)
+        tracer = None if export is None else export.tracer
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
-        edge = Edge(parts.telemetry, self._closing)
+        edge = Edge(parts.telemetry, self._closing, tracer)
         self._grpc = GrpcServer(
             Servicer(
                 parts.router,
@@ -148,6 +159,7 @@ class RunningService:
                 image_limits=parts.image_limits,
                 max_body_bytes=settings.max_body_bytes,
                 closing=self._closing,
+                tracer=tracer,
             )
         )
         config = uvicorn.Config(
@@ -242,6 +254,9 @@ class RunningService:
             pool.shutdown(wait=False, cancel_futures=True)
         if self.composition.decision_log is not None:
             self.composition.decision_log.close()
+        if self._export is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._export.close, _LAST_SPANS_S)
 
     def hurry(self) -> None:
         """Wait for nothing more: what is not answered by now is refused."""

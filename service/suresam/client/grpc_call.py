@@ -27,6 +27,7 @@ from suresam.errors import (
     from_code,
 )
 from suresam.pb import segmentation_pb2 as pb
+from suresam.tracing.headers import trace_headers
 from suresam.wire.grpc import (
     interact_header_to_proto,
     interact_response_from_proto,
@@ -83,7 +84,7 @@ class GrpcCall(Generic[Answer]):
             timeout_s: seconds for the whole call, if there is no deadline.
             key: metadata that tell who asks.
         """
-        about = () if self.session_id is None else session_metadata(self.session_id)
+        about = trace_metadata() if self.session_id is None else session_metadata(self.session_id)
         metadata = (*key, *about)
         return {"timeout": attempt_timeout_s(remaining_ms, timeout_s), "metadata": metadata}
 
@@ -203,7 +204,12 @@ def key_metadata(api_key: str | None) -> Metadata:
 
 def session_metadata(session_id: str) -> Metadata:
     """What a call about a session sends before its messages, for proxies to hash."""
-    return (("x-session-id", session_id),)
+    return (("x-session-id", session_id), *trace_metadata())
+
+
+def trace_metadata() -> Metadata:
+    """What a call says of the trace that its caller is in."""
+    return tuple(trace_headers().items())
 
 
 def refused(error: grpc.RpcError, address: str) -> ServiceError:

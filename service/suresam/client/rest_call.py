@@ -29,6 +29,7 @@ from suresam.errors import (
     ServiceError,
     from_code,
 )
+from suresam.tracing.headers import trace_headers
 from suresam.wire.rest import (
     EVENT_STREAM,
     ErrorBody,
@@ -90,8 +91,10 @@ class RestCall(Generic[Answer]):
             "method": self.method,
             "url": self.path,
             "timeout": attempt_timeout_s(remaining_ms, timeout_s),
-            "headers": {} if self.session_id is None else {"x-session-id": self.session_id},
+            "headers": trace_headers(),
         }
+        if self.session_id is not None:
+            arguments["headers"]["x-session-id"] = self.session_id
         if self.accept is not None:
             arguments["headers"]["accept"] = self.accept
         if self.images:

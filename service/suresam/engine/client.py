@@ -14,6 +14,7 @@ from suresam.domain import (
     SessionImage,
     Timings,
 )
+from suresam.tracing.passage import Passage
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -35,6 +36,7 @@ class SegmentCall:
         turn: of the first prompt; a request that comes in several calls counts them on.
         is_escalation: whether a smaller member has answered before, not well enough.
         is_free: whether the tenant's limits do not count it, since nobody asked for it.
+        trace: `traceparent` of whoever is traced, or None.
     """
 
     tenant: str
@@ -54,6 +56,7 @@ class SegmentCall:
     turn: int = 0
     is_escalation: bool = False
     is_free: bool = False
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,7 @@ class SegmentReply:
             are told to one prompt of those that waited for it, the first that still does.
         backlog_ms: device milliseconds of the work that waited when this was done.
         embedded: members that had the image's embedding when this was done.
+        passage: what became of it in the engine, told of who is traced.
     """
 
     size: ImageSize
@@ -81,6 +85,7 @@ class SegmentReply:
     spent_ms: tuple[float, ...]
     backlog_ms: float = 0.0
     embedded: frozenset[str] = frozenset()
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

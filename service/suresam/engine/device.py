@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from suresam.domain import ImageSize, ModelInfo
 from suresam.engine.client import SegmentCall, SegmentReply
 from suresam.engine.quarantine import Quarantine
+from suresam.tracing.passage import Passage
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -72,8 +73,13 @@ class Device(Protocol):
         """
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Passage | None:
         """See to it that images are embedded.
 
         Args:
@@ -81,6 +87,10 @@ class Device(Protocol):
             model: for which member.
             images: with their files.
             remaining_ms: until the caller's deadline.
+            trace: `traceparent` of whoever is traced, or None.
+
+        Returns:
+            What became of it, where that is traced.
         """
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:

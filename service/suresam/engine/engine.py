@@ -16,7 +16,7 @@ from suresam.domain import Prediction, Prompt
 from suresam.engine.backlog import Rows
 from suresam.engine.cache import EmbeddingCache
 from suresam.engine.device import FileWanted, Prepared
-from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob, GivenUp
+from suresam.engine.job import Caller, DecodeJob, Done, EncodeJob, GivenUp, Ran
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.worker import Worker
 from suresam.errors import InferenceError
@@ -49,10 +49,12 @@ class Failed:
     Attributes:
         error: that is its own.
         spent_ms: device milliseconds that were spent on it all the same.
+        ran: if it is traced.
     """
 
     error: InferenceError
     spent_ms: float
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +64,12 @@ class Answered:
     Attributes:
         encoded: how its image was embedded, without the embedding; zeros where that was cached.
         decoded: its prediction, or why there is none.
+        tier: of the cache, where the embedding was; None where it had to be made.
     """
 
     encoded: Done[ImageEmbedding | None]
     decoded: Done[Prediction] | Failed
+    tier: str | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class _SharedEncode:
     Attributes:
         is_background: nobody waits for it but who prepares; who joins it makes it one like others.
         is_free: nobody who pays has asked for it so far.
+        traces: of those who waited for it and are traced.
     """
 
     deadline: float
@@ -87,6 +92,7 @@ class _SharedEncode:
     job: EncodeJob | None = None
     num_waiting: int = 0
     is_paid: bool = False
+    traces: tuple[str, ...] = ()
 
 
 _CACHED: Done[ImageEmbedding | None] = Done(None, queue_ms=0.0, launch_ms=0.0, rows=1)
@@ -161,14 +167,15 @@ class Engine:
         Raises:
             ServiceError: the image cannot be read or embedded, or the worker died.
         """
-        encoded = _CACHED
+        encoded, tier = _CACHED, None
         while True:
             with self._cache.pinned((image.key, self.backbone.name), caller) as lease:
                 # Where the cache had no slot for it, or has it no more: as it was made for us.
                 embedding = encoded.value if lease is None else lease.embedding
                 if embedding is not None:
                     if lease is not None and encoded is _CACHED:
-                        self._count_lookup("hit", lease.tier.name)
+                        tier = lease.tier.name
+                        self._count_lookup("hit", tier)
                     if encoded.value is not None:
                         encoded = replace(encoded, value=None)
                     row = await self._row(prompt, wanted, embedding)
@@ -182,8 +189,9 @@ class Engine:
                         turn,
                         lease=lease,
                         is_free=caller.is_free,
+                        traces=caller.traces,
                     )
-                    return Answered(encoded, await self._decode(job, watch))
+                    return Answered(encoded, await self._decode(job, watch), tier)
             encoded = await self.embed(image, caller)
 
     async def embed(
@@ -219,6 +227,10 @@ class Engine:
                 shared.is_free = False
                 if shared.job is not None:
                     shared.job.is_free = False
+            if caller.traces:
+                shared.traces += caller.traces
+                if shared.job is not None:
+                    shared.job.traces = shared.traces
             try:
                 done = await self._wait(image, shared)
             except GivenUp:  # just before we joined it
@@ -292,7 +304,7 @@ class Engine:
         try:
             return await asyncio.wrap_future(job.reply)
         except InferenceError as error:
-            return Failed(error, job.spent_ms)
+            return Failed(error, job.spent_ms, job.ran)
 
     async def _encode(
         self, shared: _SharedEncode, image: Image, tenant: str, turn: int
@@ -308,6 +320,7 @@ class Engine:
                 turn,
                 shared.is_background,
                 shared.is_free,
+                traces=shared.traces,
             )
             self._worker.submit(job)
             return await asyncio.wrap_future(job.reply)

@@ -7,6 +7,7 @@ made again wherever the next click goes.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,13 @@ from suresam.engine.sessions import SessionStore, StoredImage
 from suresam.engine.tasks import wait_all, within
 from suresam.engine.uploads import Uploads
 from suresam.telemetry import Telemetry
+from suresam.tracing import span
 from suresam.validation import check_inside
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
+
+    from suresam.tracing.server import Span
 
 
 class Frontend:
@@ -95,24 +99,27 @@ class Frontend:
     async def segment(self, call: SegmentCall) -> SegmentReply:
         """Answer prompts on an uploaded image or a session's."""
         kind: Kind = "click" if call.image is None else "upload"
-        with self._permits.permit(kind, call.remaining_ms):
-            return await within(call.remaining_ms, self._segment(call))
+        # Who asks for nobody may have come from a request that is traced, and is no part of it.
+        part = nullcontext() if call.is_free else span("engine")
+        with part as traced, self._permits.permit(kind, call.remaining_ms):
+            return await within(call.remaining_ms, self._segment(call, traced))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
-        with self._permits.permit("upload", call.remaining_ms):
+        with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
-            work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms)
+            work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms, traced)
             images = await within(call.remaining_ms, work)
             return self._sessions.create(call.tenant, call.session_id, tuple(images))
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
-        with self._permits.permit("upload", call.remaining_ms):
+        with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)
-            work = self._take_in(call.tenant, call.model, (call.image,), call.remaining_ms)
+            images = (call.image,)
+            work = self._take_in(call.tenant, call.model, images, call.remaining_ms, traced)
             [image] = await within(call.remaining_ms, work)
             added = self._sessions.add(call.tenant, call.session_id, image)
         larger = self._sessions.larger_members(call.tenant, call.session_id)
@@ -139,7 +146,10 @@ class Frontend:
         found = await wait_all(device.metrics() for device in self._devices)
         return tuple(metric for metrics in found for metric in metrics)
 
-    async def _segment(self, call: SegmentCall) -> SegmentReply:
+    async def _segment(self, call: SegmentCall, traced: "Span | None") -> SegmentReply:
+        if traced is not None:
+            traced.tell({"suresam.model": call.model, "suresam.prompts": len(call.prompts)})
+            call = replace(call, trace=traced.traceparent)
         started, header_ms = time.monotonic(), 0.0
         image = await self._find_image(call)
         if call.image is not None:
@@ -148,6 +158,8 @@ class Frontend:
         check_inside(call.prompts, image.size)
         with self._affinity.device_for([image.key]) as device:
             reply = await device.segment(call, _for_device(image))
+        if traced is not None and reply.passage is not None:
+            traced.passed(reply.passage)
         self._prepare(call, image, reply)
         if header_ms:
             decode_image_ms = reply.timings_ms.decode_image + header_ms
@@ -176,20 +188,34 @@ class Frontend:
 
     async def _find_image(self, call: SegmentCall) -> StoredImage:
         if call.image is not None:
-            return await self._uploads.open(call.tenant, call.image, call.remaining_ms)
+            with span("open_image"):
+                return await self._uploads.open(call.tenant, call.image, call.remaining_ms)
         assert call.session_id is not None, "the router asks for an image or a session"
         return self._sessions.image(call.tenant, call.session_id, call.image_id)
 
     async def _take_in(
-        self, tenant: str, model: str, files: Sequence[bytes], remaining_ms: float
+        self,
+        tenant: str,
+        model: str,
+        files: Sequence[bytes],
+        remaining_ms: float,
+        traced: "Span | None",
     ) -> list[StoredImage]:
+        if traced is not None:
+            traced.tell({"suresam.model": model, "suresam.images": len(files)})
         started = time.monotonic()
-        images = await wait_all(self._uploads.open(tenant, data, remaining_ms) for data in files)
-        remaining_ms -= (time.monotonic() - started) * 1000
-        with self._affinity.device_for([image.key for image in images]) as device:
-            await device.embed(
-                tenant, model, [_for_device(image) for image in images], remaining_ms
+        with span("open_image"):
+            images = await wait_all(
+                self._uploads.open(tenant, data, remaining_ms) for data in files
             )
+        remaining_ms -= (time.monotonic() - started) * 1000
+        trace = None if traced is None else traced.traceparent
+        with self._affinity.device_for([image.key for image in images]) as device:
+            passage = await device.embed(
+                tenant, model, [_for_device(image) for image in images], remaining_ms, trace
+            )
+        if traced is not None and passage is not None:
+            traced.passed(passage)
         return images
 
     def _backlog_ms(self) -> float:

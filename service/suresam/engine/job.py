@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,9 +16,27 @@ from suresam.domain import Prediction
 from suresam.engine.cache import Lease
 from suresam.errors import ServiceError
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import DecodeRow, ImageEmbedding
+from suresam.segmentation.backbone import Backbone, DecodeRow, ImageEmbedding
+from suresam.tracing.passage import Launch
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a job that is traced went.
+
+    Attributes:
+        launch: that it was part of.
+        submitted_at, started_at, ended_at: monotonic seconds of the job and of the launch.
+        error: code of the error that it ended with, or None.
+    """
+
+    launch: Launch
+    submitted_at: float
+    started_at: float
+    ended_at: float
+    error: str | None = None
 
 
 class GivenUp(Exception):
@@ -34,6 +53,7 @@ class Done(Generic[T]):
         launch_ms: milliseconds of the launch it was part of.
         rows: jobs in that launch.
         is_paid: another one who waited for the same job has its cost on the receipt.
+        ran: of a job that is traced.
     """
 
     value: T
@@ -41,6 +61,7 @@ class Done(Generic[T]):
     launch_ms: float
     rows: int
     is_paid: bool = False
+    ran: Ran | None = None
 
     @property
     def spent_ms(self) -> float:
@@ -56,11 +77,13 @@ class Caller:
         tenant: who pays.
         deadline: when the caller leaves, monotonic seconds.
         is_free: whether nobody pays, since nobody asked for it.
+        traces: `traceparent` of the request, if it is traced.
     """
 
     tenant: str
     deadline: float
     is_free: bool = False
+    traces: tuple[str, ...] = ()
 
     @property
     def remaining_ms(self) -> float:
@@ -73,7 +96,8 @@ class EncodeJob:
     """An image to embed: RGB uint8 (H, W, 3), and the key to keep it under.
 
     The result is the embedding, which the cache keeps a copy of if it can. `is_free` says that
-    nobody has asked for it so far; the other attributes are those of `Waiting`.
+    nobody has asked for it so far, and `traces` are of those who wait for it and are traced. The
+    other attributes are those of `Waiting`.
     """
 
     model: str
@@ -89,6 +113,8 @@ class EncodeJob:
     stage: str = "encode"
 
     is_suspect: bool = False
+    traces: tuple[str, ...] = ()
+    ran: Ran | None = None
 
     @property
     def bucket(self) -> tuple[object, ...]:
@@ -112,6 +138,8 @@ class DecodeJob:
         lease: of the row's embedding in the cache, or None where the row has it to itself.
         is_free: whether nobody asked for it.
         spent_ms: its share of the launch after which its reply was an error, milliseconds.
+        traces: of its request, if that is traced.
+        ran: how it went, then.
 
     The others are those of `Waiting`.
     """
@@ -132,6 +160,8 @@ class DecodeJob:
     stage: str = "decode"
 
     is_suspect: bool = False
+    traces: tuple[str, ...] = ()
+    ran: Ran | None = None
 
     @property
     def bucket(self) -> tuple[object, ...]:
@@ -159,6 +189,36 @@ def bill(batch: Sequence[Job], launch_ms: float) -> dict[str, float]:
         if not job.is_free:
             owed[job.tenant] = owed.get(job.tenant, 0.0) + launch_ms / len(batch)
     return owed
+
+
+def note_run(
+    batch: Sequence[Job], values: Sequence[object], backbone: Backbone, started_at: float
+) -> None:
+    """Leave with each job that is traced how it ran in the launch that has just ended.
+
+    Args:
+        batch: the launch.
+        values: what became of each; a `ServiceError` if it failed.
+        backbone: that launched it.
+        started_at: monotonic seconds.
+    """
+    traces = tuple(trace for job in batch for trace in job.traces)
+    if not traces:
+        return
+    stage, rows = batch[0].stage, len(batch)
+    launch = Launch(
+        number=random.getrandbits(64),
+        stage=stage,
+        model=backbone.name,
+        device=backbone.device,
+        rows=rows,
+        padding=backbone.padded_rows(stage, rows) - rows,
+        traces=traces,
+    )
+    ended_at = time.monotonic()
+    for job, value in zip(batch, values, strict=True):
+        error = value.code if isinstance(value, ServiceError) else None
+        job.ran = Ran(launch, job.submitted_at, started_at, ended_at, error)
 
 
 def fail(job: Job, error: ServiceError | GivenUp) -> None:

@@ -23,6 +23,7 @@ from suresam.engine.device_memory import report_memory
 from suresam.engine.engine import Answered, Engine, Failed, Image
 from suresam.engine.job import Caller, Done
 from suresam.engine.limits import EngineLimits
+from suresam.engine.passage import passage_of
 from suresam.engine.pixels import PixelLoader
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.reading_room import ReadingRoom
@@ -33,8 +34,9 @@ from suresam.engine.work import Work
 from suresam.engine.worker import Running, Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
-from suresam.segmentation.backbone import Backbone
+from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.telemetry import Telemetry
+from suresam.tracing.passage import Passage
 from suresam.uncertainty.member_heads import MemberHeads
 
 logger = logging.getLogger(__name__)
@@ -170,7 +172,7 @@ class LocalDevice:
 
     async def segment(self, call: SegmentCall, image: DeviceImage) -> SegmentReply:
         """Answer the prompts of a call on an image."""
-        caller = _caller(call.tenant, call.remaining_ms, call.is_free)
+        caller = _caller(call.tenant, call.remaining_ms, call.trace, call.is_free)
         engine = self._engine(call.model)
         marginal_cost_ms = {name: self._marginal_ms(name, image.key) for name in self._members}
         pixels = self._pixels(image, call.tenant)
@@ -206,27 +208,36 @@ class LocalDevice:
             spent_ms=tuple(_spent_ms(answer) for answer in answers),
             backlog_ms=self._backlog.total_ms(),
             embedded=frozenset(n for n, e in self._engines.items() if e.is_cached(image.key)),
+            passage=_passage(answered, pixels) if caller.traces else None,
         )
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Passage | None:
         """See to it that images are embedded."""
-        caller = _caller(tenant, remaining_ms)
+        caller = _caller(tenant, remaining_ms, trace)
         engine = self._engine(model)
+        pixels = [self._pixels(image, tenant) for image in images]
         # The same image twice is one row.
         rows_of = {image.key: engine.rows(image.key, 0) for image in images}
         rows: Counter[tuple[str, str]] = Counter()
         for its in rows_of.values():
             rows.update(its)
 
-        async def embed(image: DeviceImage, turn: int) -> None:
-            await engine.embed(Image(image.key, self._pixels(image, tenant)), caller, turn)
+        async def embed(image: DeviceImage, turn: int) -> Done[ImageEmbedding | None]:
+            done = await engine.embed(Image(image.key, pixels[turn]), caller, turn)
             work.done(rows_of.pop(image.key, {}))
+            return done
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
         with self._admission.work(rows, caller.remaining_ms) as work:
-            await wait_all(embed(image, turn) for turn, image in enumerate(images))
+            done = await wait_all(embed(image, turn) for turn, image in enumerate(images))
+        return passage_of(done, (), pixels) if caller.traces else None
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out.
@@ -357,8 +368,9 @@ class _Question:
         return await self.engine.answer(prompt, self.image, wanted, self.caller, turn, watch)
 
 
-def _caller(tenant: str, remaining_ms: float, is_free: bool = False) -> Caller:
-    return Caller(tenant, time.monotonic() + remaining_ms / 1000, is_free)
+def _caller(tenant: str, remaining_ms: float, trace: str | None, is_free: bool = False) -> Caller:
+    traces = () if trace is None else (trace,)
+    return Caller(tenant, time.monotonic() + remaining_ms / 1000, is_free, traces)
 
 
 def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
@@ -366,6 +378,12 @@ def _raise_if_superseded(answers: Sequence[Answered | Superseded]) -> None:
     errors = [answer for answer in answers if isinstance(answer, Superseded)]
     if len(errors) == len(answers):
         raise errors[0]
+
+
+def _passage(answered: Sequence[Answered], pixels: PixelLoader) -> Passage:
+    tier = next((answer.tier for answer in answered if answer.tier is not None), None)
+    encoded, decoded = zip(*((answer.encoded, answer.decoded) for answer in answered), strict=True)
+    return passage_of(encoded, decoded, [pixels], tier)
 
 
 def _spent_ms(answer: Answered | Superseded) -> float:

@@ -26,6 +26,7 @@ class PixelLoader:
 
     Attributes:
         spent_ms: milliseconds, with those that it waited for its turn; 0 if it was not asked.
+        began_at: monotonic seconds, when it was asked.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class PixelLoader:
         self._limits = limits
         self._room = room
         self._telemetry = telemetry
-        self.spent_ms = 0.0
+        self.spent_ms = self.began_at = 0.0
 
     @asynccontextmanager
     async def __call__(self, deadline: float) -> AsyncIterator[NDArray[np.uint8]]:
@@ -52,7 +53,7 @@ class PixelLoader:
         """
         data, size = self._image.data, self._image.size
         assert data is not None, "nobody decodes what is not there"
-        started = time.monotonic()
+        started = self.began_at = time.monotonic()
         work = partial(read_pixels, data, self._limits)
         async with self._room.read(
             self._tenant, deadline, size.width * size.height, work

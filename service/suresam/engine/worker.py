@@ -16,7 +16,7 @@ from suresam.engine.cache import EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.device_errors import as_service_error, is_device_lost
 from suresam.engine.device_threads import DeviceThreads
-from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, bill, fail
+from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, bill, fail, note_run
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.row_caps import RowCaps
 from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits, Scheduler
@@ -309,6 +309,7 @@ class Worker:
         if len(batch) == 1:
             with self._changed:
                 if self._is_mine():
+                    note_run(batch, [failure], self._backbones[first.model], started)
                     fail(batch[0], failure)
                     self._note(())
             return
@@ -330,6 +331,7 @@ class Worker:
             queue_ms = [(started - job.submitted_at) * 1000 for job in batch]
             self._record(batch, launch_ms, queue_ms)
             self._charge(bill(batch, launch_ms))
+            note_run(batch, values, self._backbones[batch[0].model], started)
             if batch[0].is_suspect:
                 self._quarantine.clear(batch[0].identity)
             for job, value, waited_ms in zip(batch, values, queue_ms, strict=True):
@@ -338,7 +340,7 @@ class Worker:
                     job.spent_ms = launch_ms / len(batch)
                     fail(job, value)
                 else:
-                    job.reply.set_result(Done(value, waited_ms, launch_ms, len(batch)))
+                    job.reply.set_result(Done(value, waited_ms, launch_ms, len(batch), ran=job.ran))
             self._note(())
 
     def _launch(self, batch: Sequence[Job]) -> Sequence[Any]:

@@ -27,11 +27,13 @@ from suresam.engine.client import (
 )
 from suresam.errors import DeadlineExceeded, InvalidRequest
 from suresam.routing.answer import Answer, Step, as_it_stands
+from suresam.routing.decision_attributes import decision_attributes
 from suresam.routing.escalation import Escalation, Plan
 from suresam.routing.policy import Choice, choose_member
 from suresam.routing.results import ResultWriter
 from suresam.routing.shadow.shadow import Shadow
 from suresam.telemetry import Telemetry
+from suresam.tracing import span
 from suresam.validation import PromptLimits, check_inside, check_request
 from suresam.version import __version__
 
@@ -190,9 +192,12 @@ class Router:
         if compared:
             call = replace(call, heads=True)
         reply = await self._engine.segment(call)
-        plan = None
-        if escalation is not None:
-            plan = escalation.plan(call, reply, options.route, started)
+        with span("route") as traced:
+            plan = None
+            if escalation is not None:
+                plan = escalation.plan(call, reply, options.route, started)
+            if traced is not None:
+                traced.tell(decision_attributes(choice, reply, plan))
         return _Asked(request, choice, call, reply, plan, compared, started)
 
     async def _finish(self, asked: "_Asked") -> SegmentResponse:
@@ -209,7 +214,8 @@ class Router:
 
     async def _respond(self, asked: "_Asked", answers: Sequence[Answer]) -> SegmentResponse:
         request, reply = asked.request, asked.reply
-        results = await self._results.write(request, answers)
+        with span("encode_masks"):
+            results = await self._results.write(request, answers)
         total_ms = (time.monotonic() - asked.started) * 1000
         return SegmentResponse(
             image=reply.size,

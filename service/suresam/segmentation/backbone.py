@@ -102,6 +102,14 @@ class Backbone(Protocol):
     def is_compiled(self) -> bool:
         """Whether launches of the sizes that were met while `compiling` are compiled."""
 
+    def padded_rows(self, stage: str, rows: int) -> int:
+        """With how many rows a launch of so many runs; more where that size was compiled.
+
+        Args:
+            stage: "encode" or "decode".
+            rows: of the launch.
+        """
+
     @property
     def reference(self) -> "Backbone | None":
         """What it must agree with: the same weights on the same device in eager float32.

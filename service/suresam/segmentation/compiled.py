@@ -51,6 +51,10 @@ class CompiledRows:
         finally:
             self._is_compiling = False
 
+    def padded(self, rows: int) -> int:
+        """The number of rows that a batch of so many runs with."""
+        return min((size for size in self._compiled if rows <= size <= 2 * rows), default=rows)
+
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run on (B, ...) tensors.
 
@@ -60,8 +64,8 @@ class CompiledRows:
         rows = len(tensors[0])
         if self._is_compiling and rows not in self._compiled:
             self._compile(tensors)
-        bucket = min((size for size in self._compiled if rows <= size <= 2 * rows), default=None)
-        if bucket is None:
+        bucket = self.padded(rows)
+        if bucket not in self._compiled:
             return self._run(*tensors)
         padded = [_pad(tensor, bucket) for tensor in tensors]
         return tuple(output[:rows] for output in self._launch(bucket, padded))

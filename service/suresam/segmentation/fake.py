@@ -75,6 +75,10 @@ class FakeBackbone:
         """A quarter of the input."""
         return self.input_size // 4
 
+    def padded_rows(self, stage: str, rows: int) -> int:
+        """Just these."""
+        return rows
+
     def compiling(self) -> AbstractContextManager[None]:
         """There is nothing to compile."""
         return nullcontext()

@@ -106,6 +106,10 @@ class Sam2Backbone:
             return None
         return Sam2Backbone(self.name, self._model, self.device, box=self.box, dtype="float32")
 
+    def padded_rows(self, stage: str, rows: int) -> int:
+        """With how many rows a launch of so many runs; more where that size was compiled."""
+        return (self._encode if stage == "encode" else self._decode).padded(rows)
+
     @contextmanager
     def compiling(self) -> Iterator[None]:
         """Within it, launches of a number of rows that is new are compiled first."""

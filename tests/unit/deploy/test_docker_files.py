@@ -179,7 +179,7 @@ def test_pin_images_writes_a_digest_behind_every_foreign_image(tmp_path):
         for image in re.findall(r"(?:_IMAGE=|_IMAGE:-|image: )([a-z/]+:[\w.-]+)", path.read_text())
         if not image.startswith("suresam")
     }
-    assert len(images) == 5
+    assert len(images) == 6
     docker = tmp_path / "bin/docker"
     docker.parent.mkdir()
     # As `docker buildx imagetools inspect`: a digest of the name.
@@ -199,18 +199,18 @@ def test_pin_images_writes_a_digest_behind_every_foreign_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "service"),
+    ("options", "beside"),
     [
-        (["--profile", "gpu"], "suresam-gpu"),
-        (["--env-file", EXAMPLE], "suresam"),  # whose COMPOSE_PROFILES is cpu
+        (["--profile", "gpu", "--profile", "traces"], {"suresam-gpu", "jaeger"}),
+        (["--env-file", EXAMPLE], {"suresam"}),  # whose COMPOSE_PROFILES is cpu
     ],
 )
-def test_compose_takes_the_file_and_starts_one_service_of_ours(options, service):
+def test_compose_takes_the_file_and_starts_one_service_of_ours(options, beside):
     command = [program("docker-compose"), "--file", COMPOSE, *options, "config", "--format", "json"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
     services = json.loads(told.stdout)["services"]
-    assert set(services) == {service, "prometheus", "grafana"}
+    assert set(services) == {"prometheus", "grafana", *beside}
     for definition in services.values():
         assert all(port["host_ip"] == "127.0.0.1" for port in definition["ports"])
         assert definition["read_only"] is True
@@ -245,7 +245,7 @@ def test_compose_publishes_the_default_ports():
 def test_compose_mounts_what_exists():
     compose = load(COMPOSE)
     for definition in compose["services"].values():
-        for volume in definition["volumes"]:
+        for volume in definition.get("volumes", []):
             source = volume.split(":")[0]
             assert source in compose["volumes"] or (COMPOSE.parent / source).is_dir()
     models = next(rest for rest in values("final", "ENV") if "SURESAM_MODELS_DIR=" in rest)
@@ -261,6 +261,7 @@ def test_prometheus_scrapes_the_service_where_its_metrics_are():
 
 def test_a_stopping_container_has_time_to_drain():
     drained_s = DEFAULTS.drain_s + worker._STOP_S + 2 * running._GRACE_AFTER_DRAIN_S
+    drained_s += running._LAST_SPANS_S
     assert seconds(compose_service()["stop_grace_period"]) > drained_s
     told_s = re.search(r"--stop-timeout (\d+)", DOCKERFILE.read_text())
     assert told_s

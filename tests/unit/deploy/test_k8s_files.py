@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -146,6 +147,7 @@ def test_keys_come_from_a_secret_and_nobody_is_served_without_one(everything):
 
 def test_a_pod_drains_before_it_is_killed():
     drained_s = DEFAULTS.drain_s + worker._STOP_S + 2 * running._GRACE_AFTER_DRAIN_S
+    drained_s += running._LAST_SPANS_S
     resources = overlay("cpu")
     assert float(settings_of(resources)["SURESAM_DRAIN_S"]) == DEFAULTS.drain_s
     for name, needs_s in (("suresam", drained_s), ("suresam-sessions", 0)):
@@ -163,6 +165,20 @@ def test_a_load_balancer_is_waited_for_only_where_the_component_is_taken(everyth
     assert gate == {"conditionType": "cloud.google.com/load-balancer-neg-ready"}
     for name in OVERLAYS:
         assert "readinessGates" not in pod_of(overlay(name))
+
+
+def test_traces_go_to_a_collector_that_the_pods_may_call(everything):
+    assert "SURESAM_OTLP_ENDPOINT" not in settings_of(overlay("cpu"))
+    url = urlsplit(settings_of(everything)["SURESAM_OTLP_ENDPOINT"])
+    name, namespace = url.hostname.split(".")
+    resources = everything["NetworkPolicy", "suresam-traces"]["spec"]
+    assert resources["podSelector"]["matchLabels"] == LABELS
+    names, collector = resources["egress"]
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert collector["ports"] == [{"port": url.port}]
+    [to] = collector["to"]
+    assert to["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": namespace}
+    assert name == "collector"
 
 
 def test_pod_probes_are_routes_of_the_service():

@@ -1,6 +1,7 @@
 import asyncio
 import math
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,26 @@ class Loader:
         if isinstance(self.pixels, Exception):
             raise self.pixels
         yield self.pixels
+
+
+async def test_who_joins_an_encode_is_in_its_batch_and_knows_it(engine, backbone):
+    backbone.gate.clear()
+    entered = backbone.num_entered
+    front = asyncio.create_task(engine.embed(image("front"), CALLER))
+    await until(lambda: backbone.num_entered > entered)
+    callers = [replace(CALLER, traces=traces) for traces in (("first",), (), ("second",))]
+    waiters = [asyncio.create_task(engine.embed(image("k"), caller)) for caller in callers]
+    await until(lambda: "k" in engine._encodes)
+    await until(lambda: engine._encodes["k"].num_waiting == 3 and engine._encodes["k"].job)
+    last = asyncio.create_task(engine.embed(image("k"), replace(CALLER, traces=("late",))))
+    await until(lambda: engine._encodes["k"].num_waiting == 4)
+    backbone.gate.set()
+    assert (await front).ran is None
+    runs = [done.ran for done in await asyncio.gather(*waiters, last)]
+    assert len({id(ran) for ran in runs}) == 1
+    launch = runs[0].launch
+    assert (launch.stage, launch.rows, launch.traces) == ("encode", 1, ("first", "second", "late"))
+    assert runs[0].submitted_at <= runs[0].started_at <= runs[0].ended_at
 
 
 async def test_an_image_is_encoded_once_and_then_cached(engine, backbone, count):

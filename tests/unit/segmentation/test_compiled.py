@@ -64,6 +64,7 @@ def test_rows_are_padded_to_what_was_compiled_or_run_eagerly(
     for output, wanted in zip(rows_1_and_4(numbers, words), doubled(numbers, words), strict=True):
         torch.testing.assert_close(output, wanted)
     assert traced == launched
+    assert rows_1_and_4.padded(rows) == (launched or [rows])[0]
 
 
 def test_a_batch_is_not_padded_to_more_than_twice_its_rows(traced):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -13,10 +13,16 @@ from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.request_log import log_failure
 from suresam.api.status import grpc_code, public_message, retry_after_s
 from suresam.errors import ServiceError
+from suresam.pb import segmentation_pb2 as pb
 from suresam.telemetry import Telemetry
 from suresam.wire.grpc.metadata import ERROR_CODE_KEY, PUSHBACK_KEY
 
+if TYPE_CHECKING:
+    from suresam.tracing.server import Tracer
+
 Response = TypeVar("Response")
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["Segmentation"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -27,11 +33,15 @@ class Edge:
     Args:
         telemetry: of the service.
         closing: is told of every call in progress.
+        tracer: traces calls, or None.
     """
 
-    def __init__(self, telemetry: Telemetry, closing: Closing) -> None:
+    def __init__(
+        self, telemetry: Telemetry, closing: Closing, tracer: "Tracer | None" = None
+    ) -> None:
         self._telemetry = telemetry
         self._closing = closing
+        self._tracer = tracer
 
     async def answer(
         self, method: str, context: Context, handler: Callable[[], Awaitable[Response]]
@@ -69,24 +79,34 @@ class Edge:
     @asynccontextmanager
     async def _call(self, method: str, context: Context) -> AsyncIterator[str]:
         started = time.monotonic()
-        metadata = dict(context.invocation_metadata() or ())
+        pairs = context.invocation_metadata() or ()
+        metadata = dict(pairs)
         proposed = metadata.get(HEADER)
         request_id = request_id_of(proposed if isinstance(proposed, str) else None)
         context.set_trailing_metadata(((HEADER, request_id),))
-        code = "cancelled"
+        traced = None
+        if self._tracer is not None:
+            is_ours = method in _SERVICE.methods_by_name
+            traced = self._tracer.rpc(f"{_SERVICE.full_name}/{method}" if is_ours else None, pairs)
+            traced.tell({"suresam.request_id": request_id})
+        code, status = "cancelled", None
         try:
             with self._closing.exchange():
                 yield request_id
-            code = "ok"
+            code, status = "ok", grpc.StatusCode.OK
         except Exception as error:  # the transport's edge: nothing may pass it
             told = log_failure(error, request_id)
-            code = told.code
+            code, status = told.code, grpc_code(told)
+            if traced is not None:
+                traced.fail(told)
             await _abort(context, told, request_id)
             raise AssertionError("abort raises") from error
         finally:
             self._telemetry.requests.labels("grpc", method, code).inc()
             seconds = time.monotonic() - started
             self._telemetry.request_seconds.labels("grpc", method).observe(seconds)
+            if traced is not None:
+                traced.end_rpc(None if status is None else status.name, code)
 
 
 async def _abort(context: Context, error: ServiceError, request_id: str) -> None:

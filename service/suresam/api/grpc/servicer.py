@@ -16,6 +16,7 @@ from suresam.domain import SegmentRequest
 from suresam.errors import InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationServicer
+from suresam.tracing import span
 from suresam.wire.grpc import (
     segment_request_from_proto,
     segment_response_to_proto,
@@ -65,7 +66,8 @@ class Servicer(SegmentationServicer):
 
         async def handle() -> pb.SegmentResponse:
             messages = self._closing.messages(request_iterator)
-            call = await read_upload(messages, self._limits)
+            with span("receive"):
+                call = await read_upload(messages, self._limits)
             return await self._segment(call, context)
 
         return await self._edge.answer("UploadAndSegment", context, handle)
@@ -77,7 +79,8 @@ class Servicer(SegmentationServicer):
 
         async def handle() -> pb.Session:
             messages = self._closing.messages(request_iterator)
-            session_id, images = await read_images(messages, self._limits)
+            with span("receive"):
+                session_id, images = await read_images(messages, self._limits)
             session = await self._router.create_session(
                 images, _tenant(), session_id, self._deadline_ms(context, None)
             )
@@ -128,7 +131,9 @@ class Servicer(SegmentationServicer):
 
     async def _segment(self, call: SegmentRequest, context: Context) -> pb.SegmentResponse:
         timed = replace(call, deadline_ms=self._deadline_ms(context, call.deadline_ms))
-        return segment_response_to_proto(await self._router.segment(timed, _tenant()))
+        answer = await self._router.segment(timed, _tenant())
+        with span("render"):
+            return segment_response_to_proto(answer)
 
     def _deadline_ms(self, context: Context, requested_ms: float | None) -> float | None:
         """The shorter of the request's own deadline and the call's; None if there is neither."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -24,6 +24,9 @@ from suresam.segmentation.images import ImageLimits
 from suresam.telemetry import Telemetry
 from suresam.version import __version__
 
+if TYPE_CHECKING:
+    from suresam.tracing.server import Tracer
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -39,6 +42,7 @@ class Service:
         max_body_bytes: of one HTTP request.
         closing: of the service.
         max_running_prompts: of one request that is answered by events, in progress at a time.
+        tracer: traces requests, or None.
     """
 
     door: Door
@@ -50,6 +54,7 @@ class Service:
     max_body_bytes: int
     closing: Closing
     max_running_prompts: int = MAX_RUNNING_PROMPTS
+    tracer: "Tracer | None" = None
 
 
 def build_application(service: Service) -> ASGIApp:
@@ -57,7 +62,7 @@ def build_application(service: Service) -> ASGIApp:
     app = build_fastapi(service)
     # Round FastAPI's own middleware and not within: our routes need none of it.
     inside = Gate(Shortcut(app, ours()), service.door)
-    return Edge(inside, service.max_body_bytes, service.telemetry, service.closing)
+    return Edge(inside, service.max_body_bytes, service.telemetry, service.closing, service.tracer)
 
 
 def build_fastapi(service: Service) -> FastAPI:
@@ -69,6 +74,8 @@ def build_fastapi(service: Service) -> FastAPI:
         docs_url=None,  # ours need nothing from elsewhere
         redoc_url=None,
         summary="Segment Anything masks that say how far they can be trusted.",
+        # Its own traces know none of the routes that do not pass it, and tell paths.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     app.router.routes.extend([*ours(), *documentation.routes])

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,7 +20,11 @@ from suresam.errors import ImageTooLarge, ServiceError, Unauthenticated
 from suresam.telemetry import Telemetry
 from suresam.wire.rest import ErrorBody
 
+if TYPE_CHECKING:
+    from suresam.tracing.server import ServerSpan, Tracer
+
 _HEADER = HEADER.encode()
+_UNKNOWN = "unknown"
 
 _LAST_ANSWER = (b"connection", b"close")
 """Of this connection: who asks again takes another one, and does not meet this one's end."""
@@ -33,15 +38,22 @@ class Edge:
         max_body_bytes: of one request.
         telemetry: of the service.
         closing: is told of every request in progress.
+        tracer: traces the API's own requests, or None.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, telemetry: Telemetry, closing: Closing
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        telemetry: Telemetry,
+        closing: Closing,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._telemetry = telemetry
         self._closing = closing
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -54,6 +66,7 @@ class Edge:
         request_id = request_id_of(None if proposed is None else proposed.decode("latin-1"))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        traced = None if self._tracer is None else _begin(self._tracer, scope, request_id)
         status = 0
         body = _Body(headers, receive, self._max_body_bytes, self._closing)
 
@@ -76,21 +89,37 @@ class Edge:
                 except (ClientGone, ClientDisconnect):
                     code = "client_gone"
                 except Exception as error:  # the transport's edge: nothing may pass it
-                    code = error.code if isinstance(error, ServiceError) else ServiceError.code
+                    told = error if isinstance(error, ServiceError) else ServiceError()
+                    code = told.code
+                    if traced is not None:
+                        traced.fail(told)
                     if status:
                         raise  # half an answer is out already; the server closes the connection
                     await error_response(error, request_id)(scope, receive, send_with_id)
         finally:
-            self._observe(scope, code, time.monotonic() - started)
+            method = _method_of(scope)
+            self._telemetry.requests.labels("rest", method, code).inc()
+            seconds = time.monotonic() - started
+            self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+            if traced is not None:
+                traced.end_http(None if method == _UNKNOWN else method, status, code)
 
-    def _observe(self, scope: Scope, code: str, seconds: float) -> None:
-        route = scope.get("route")
-        # Clients may make up methods; each would be a new time series.
-        method = "unknown"
-        if route is not None and scope["method"] in route.methods:
-            method = f"{scope['method']} {route.path}"
-        self._telemetry.requests.labels("rest", method, code).inc()
-        self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+
+def _method_of(scope: Scope) -> str:
+    route = scope.get("route")
+    # Clients may make up methods; each would be a new time series.
+    if route is None or scope["method"] not in route.methods:
+        return _UNKNOWN
+    return f"{scope['method']} {route.path}"
+
+
+def _begin(tracer: "Tracer", scope: Scope, request_id: str) -> "ServerSpan | None":
+    """The span of a request to the API itself; probes and pages have none."""
+    if not scope["path"].startswith("/v1/"):
+        return None
+    traced = tracer.http(scope["method"], scope["scheme"], scope["headers"])
+    traced.tell({"suresam.request_id": request_id})
+    return traced
 
 
 class _Body:

@@ -16,6 +16,7 @@ from suresam.api.rest.overlay import PNG, overlay_png
 from suresam.api.rest.uploads import Form, read_form
 from suresam.domain import OutputRequest, SegmentRequest
 from suresam.errors import InvalidRequest
+from suresam.tracing import span
 from suresam.wire.rest import (
     EVENT_STREAM,
     ErrorBody,
@@ -142,9 +143,10 @@ async def add_image(request: Request, session_id: str) -> Response:
 )
 async def segment_session(request: Request, session_id: str) -> Response:
     """Segment an image of a session; the body is a `SegmentRequest`."""
-    text = await request.body()
-    parse = partial(parse_segment_request, text, session_id=session_id)
-    call = await _aside(request, len(text) > _SHORT_REQUEST_BYTES, parse)
+    with span("receive"):
+        text = await request.body()
+        parse = partial(parse_segment_request, text, session_id=session_id)
+        call = await _aside(request, len(text) > _SHORT_REQUEST_BYTES, parse)
     if wants(request, EVENT_STREAM):
         return await _events(request, call, {SESSION_HEADER: session_id})
     return await _answer(request, call, {SESSION_HEADER: session_id})
@@ -175,7 +177,8 @@ def _tenant(request: Request) -> str:
 
 
 async def _form(request: Request, *fields: str) -> Form:
-    return await read_form(request, fields=fields, max_bytes=_service(request).max_body_bytes)
+    with span("receive"):
+        return await read_form(request, fields=fields, max_bytes=_service(request).max_body_bytes)
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -187,11 +190,12 @@ async def _answer(
     request: Request, call: SegmentRequest, headers: dict[str, str] | None = None
 ) -> Response:
     answer = await unless_gone(request, _service(request).router.segment(call, _tenant(request)))
-    return await _aside(
-        request,
-        json_bytes(answer) > _SHORT_ANSWER_BYTES,
-        lambda: _json(SegmentResponseBody.from_domain(answer), headers=headers),
-    )
+    with span("render"):
+        return await _aside(
+            request,
+            json_bytes(answer) > _SHORT_ANSWER_BYTES,
+            lambda: _json(SegmentResponseBody.from_domain(answer), headers=headers),
+        )
 
 
 async def _events(request: Request, call: SegmentRequest, headers: dict[str, str]) -> Response:
@@ -204,7 +208,8 @@ async def _picture(request: Request, call: SegmentRequest) -> Response:
     drawn = replace(call, options=replace(call.options, output=output))
     answer = await unless_gone(request, _service(request).router.segment(drawn, _tenant(request)))
     limits = _service(request).image_limits
-    png = await _in_pool(request, partial(overlay_png, drawn, answer, limits))
+    with span("render"):
+        png = await _in_pool(request, partial(overlay_png, drawn, answer, limits))
     return Response(png, media_type=PNG)
 
 

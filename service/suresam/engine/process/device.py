@@ -21,6 +21,7 @@ from suresam.engine.process.child import Child
 from suresam.engine.quarantine import Quarantine
 from suresam.errors import ConfigurationError, NotReady, ServiceError, WorkerFailed
 from suresam.telemetry import add_up, only_counts
+from suresam.tracing.passage import Passage
 
 logger = logging.getLogger(__name__)
 
@@ -128,10 +129,16 @@ class ProcessDevice:
         return cast(SegmentReply, await self._ask("segment", call, image))
 
     async def embed(
-        self, tenant: str, model: str, images: Sequence[DeviceImage], remaining_ms: float
-    ) -> None:
+        self,
+        tenant: str,
+        model: str,
+        images: Sequence[DeviceImage],
+        remaining_ms: float,
+        trace: str | None = None,
+    ) -> Passage | None:
         """See to it that images are embedded."""
-        await self._ask("embed", tenant, model, tuple(images), remaining_ms)
+        answer = await self._ask("embed", tenant, model, tuple(images), remaining_ms, trace)
+        return cast("Passage | None", answer)
 
     async def prepare(self, tenant: str, model: str, image: DeviceImage) -> Prepared:
         """Embed an image in idle time, if that drives no other embedding out."""
