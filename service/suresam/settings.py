@@ -195,6 +195,28 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         512, ge=1, description="requests in progress; more are refused with 429"
     )
+    max_connections: int = Field(
+        20_000,
+        ge=1,
+        description="open connections to each of the two ports; more are closed at once",
+    )
+    max_head_s: float = Field(
+        10,
+        gt=0,
+        description="seconds for the headers of a request, and for a new connection to begin one",
+    )
+    max_upload_idle_s: float = Field(
+        30, gt=0, description="seconds between two pieces of a request's body or of an upload"
+    )
+    max_upload_s: float = Field(
+        300, gt=0, description="seconds for all of a request's body, or all of an upload"
+    )
+    keep_alive_s: float = Field(
+        5,
+        gt=0,
+        description="seconds after which an HTTP connection that asks nothing more is closed; more "
+        "than that of a proxy in front of the service",
+    )
     max_encode_batch: int = Field(4, ge=1, description="images in one encoder launch")
     max_decode_batch: int = Field(
         16, ge=1, description="prompts in one decoder launch, which a click may have to wait for"

@@ -9,9 +9,10 @@ import pytest
 
 from suresam.api.grpc.edge import Edge
 from suresam.api.grpc.gate import Gate
-from suresam.api.grpc.server import GrpcServer
+from suresam.api.grpc.server import GrpcLimits, GrpcServer
 from suresam.api.grpc.servicer import Servicer
 from suresam.api.grpc.uploads import StreamLimits
+from suresam.api.upload_times import UploadTimes
 from suresam.pb import segmentation_pb2 as pb
 from suresam.pb.segmentation_pb2_grpc import SegmentationStub
 from suresam.segmentation.images import ImageLimits
@@ -33,7 +34,7 @@ def stub_with(serving):
             )
             edge = Edge(parts.telemetry)
             servicer = Servicer(parts.router, all_limits, edge)
-            server = GrpcServer(servicer, Gate(parts.door, edge), 2**22)
+            server = GrpcServer(servicer, Gate(parts.door, edge), GrpcLimits(2**22))
             port = await server.start("127.0.0.1", 0)
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 yield SegmentationStub(channel)
@@ -67,7 +68,7 @@ async def test_an_upload_that_stands_still_is_given_up(stub_with, method, photo)
         yield chunk(method, photo()[:50])
         await asyncio.Event().wait()
 
-    async with stub_with(max_idle_s=0.9) as stub:
+    async with stub_with(times=UploadTimes(max_idle_s=0.9)) as stub:
         code, told, message = await refusal(getattr(stub, method)(stalled()))
     assert (code, told) == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded")
     assert message == (
@@ -85,7 +86,7 @@ async def test_an_upload_that_trickles_is_given_up(stub_with, method, photo):
         # One that writes while it is refused may be told of the broken stream instead.
         await asyncio.Event().wait()
 
-    async with stub_with(max_idle_s=9, max_upload_s=0.2) as stub:
+    async with stub_with(times=UploadTimes(9, 0.2)) as stub:
         code, told, message = await refusal(getattr(stub, method)(trickling()))
     assert (code, told) == (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded")
     assert re.fullmatch(
