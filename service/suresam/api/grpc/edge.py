@@ -70,6 +70,9 @@ class Edge:
         try:
             yield request_id
             code = "ok"
+        except grpc.aio.InternalError:  # nobody is there to write to any more
+            code = "client_gone"
+            raise
         except Exception as error:  # the transport's edge: nothing may pass it
             told = log_failure(error, request_id)
             code = told.code
