@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from suresam.domain import MOST_PROMPTS
 from suresam.errors import ConfigurationError
 
 _PREFIX = "SURESAM_"
@@ -166,7 +167,7 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(50_000_000, ge=1, description="pixels of one image")
     max_image_side: int = Field(20_000, ge=1, description="pixels of an image's longer side")
-    max_prompts: int = Field(256, ge=1, description="prompts in one request")
+    max_prompts: int = Field(256, ge=1, le=MOST_PROMPTS, description="prompts in one request")
     max_points: int = Field(64, ge=1, description="points in one prompt")
     max_session_images: int = Field(16, ge=1, description="images in one session")
     default_deadline_ms: float = Field(
