@@ -166,6 +166,24 @@ def test_messages_over_the_limit(service: AttackedService, tally: Tally):
                 assert found is code, told
 
 
+def test_messages_of_many_small_values(service: AttackedService, tally: Tally):
+    """Two bytes each, which would take forty times as much when they are read."""
+    before = service.resident_mib()
+    size = MAX_BODY_BYTES // 2
+    with grpc.insecure_channel(service.address) as channel:
+        for method, data in (
+            (SEGMENT, b"\x22\x00" * size),
+            ("/suresam.v1.Segmentation/Interact", b"\x12\x02\x0a\x00" * (size // 2)),
+        ):
+            code, told = ask(channel, method, data, metadata_of(service))
+            tally.answered(code, method)
+            assert (code, told) == (
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "the message has over 200000 values",
+            )
+    assert service.peak_mib() - before < 10 * MAX_BODY_BYTES / 2**20
+
+
 def test_messages_with_a_wrong_prefix(service: AttackedService, tally: Tally):
     good = pb.ListModelsRequest().SerializeToString()
     for body in (

@@ -9,6 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from suresam.api.grpc.edge import Context, Edge
+from suresam.api.grpc.weight import check_weight
 from suresam.errors import DeadlineExceeded, InvalidRequest, ServiceError
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -111,6 +112,8 @@ async def _decoded(
 
 def _decode(decode: Callable[[bytes], Any] | None, data: bytes) -> Any:
     assert decode is not None, "every method here takes a message of its own kind"
+    # The decoder is `FromString` of the message's class.
+    check_weight(data, decode.__self__.DESCRIPTOR)  # type: ignore[attr-defined]
     try:
         return decode(data)
     except DecodeError as error:
