@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -191,6 +192,7 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
             stderr=stderr,
             text=True,
             cwd=ROOT,
+            preexec_fn=_begin_with_few_files,
         )
     assert process.stdout is not None
     greeting = ""
@@ -224,6 +226,12 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
             process.wait()
         process.stdout.close()
     assert process.returncode == 0, log.read_text()[-2000:]
+
+
+def _begin_with_few_files() -> None:
+    """As many systems start a service."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
 
 
 def _sum_of(samples: list[Sample], name: str, codes: frozenset[str] | None = None) -> float:

@@ -114,7 +114,7 @@ async def test_idle_connections_are_held_and_then_closed(
     service: AttackedService, tally: Tally, is_long: bool
 ):
     """To both ports; clicks are answered while they stand, and what they cost is bounded."""
-    count = 10_000 if is_long else 500
+    count = 10_000 if is_long else 500  # the service is started with 256 open files allowed
     before = service.resident_mib()
     with _many_files(count + 200), contextlib.ExitStack() as closing:
         for port, begin in ((service.grpc_port, opening()), (service.http_port, b"")):
