@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from suresam.domain import MOST_PROMPTS
 from suresam.errors import ConfigurationError
 
 _PREFIX = "SURESAM_"
@@ -178,7 +179,7 @@ class Settings(BaseSettings):
         "each device, about 16 bytes of memory each. A tenant has half of them; one image alone "
         "may have more",
     )
-    max_prompts: int = Field(256, ge=1, description="prompts in one request")
+    max_prompts: int = Field(256, ge=1, le=MOST_PROMPTS, description="prompts in one request")
     max_points: int = Field(64, ge=1, description="points in one prompt")
     max_session_images: int = Field(16, ge=1, description="images in one session")
     default_deadline_ms: float = Field(
@@ -206,6 +207,28 @@ class Settings(BaseSettings):
     )
     max_in_flight: int = Field(
         512, ge=1, description="requests in progress; more are refused with 429"
+    )
+    max_connections: int = Field(
+        20_000,
+        ge=1,
+        description="open connections to each of the two ports; more are closed at once",
+    )
+    max_head_s: float = Field(
+        10,
+        gt=0,
+        description="seconds for the headers of a request, and for a new connection to begin one",
+    )
+    max_upload_idle_s: float = Field(
+        30, gt=0, description="seconds between two pieces of a request's body or of an upload"
+    )
+    max_upload_s: float = Field(
+        300, gt=0, description="seconds for all of a request's body, or all of an upload"
+    )
+    keep_alive_s: float = Field(
+        5,
+        gt=0,
+        description="seconds after which an HTTP connection that asks nothing more is closed; more "
+        "than that of a proxy in front of the service",
     )
     max_encode_batch: int = Field(4, ge=1, description="images in one encoder launch")
     max_decode_batch: int = Field(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from suresam.access.key import digest_of, new_key
 from suresam.access.key_list import KeyEntry
@@ -36,6 +38,7 @@ _OPTIONS = (
     *("--max-image-bytes", str(MAX_IMAGE_BYTES), "--max-body-bytes", str(MAX_BODY_BYTES)),
     *("--session-bytes", str(64 * 2**20), "--cache-bytes", str(64 * 2**20)),
     *("--default-deadline-ms", "120000"),
+    *("--max-head-s", "4", "--max-upload-idle-s", "4", "--max-upload-s", "6"),
 )
 """As anybody would start it, but with little to hold, so that what is over a limit is quickly sent,
 and with patience: a busy machine must not have refused what nothing is wrong with."""
@@ -56,6 +59,7 @@ class AttackedService:
         key: an API key of all scopes.
         pid: of the process.
         process: itself.
+        http: a client with the key, which opens a new connection for every request.
         log: where it writes.
         masks: that a good click must have.
     """
@@ -67,6 +71,7 @@ class AttackedService:
     key: str
     pid: int
     process: "subprocess.Popen[str]"
+    http: httpx.Client
     log: Path
     masks: list[str] = field(default_factory=list)
     _num_faults: float = 0.0
@@ -85,7 +90,7 @@ class AttackedService:
     def remember(self) -> None:
         """Take the masks and the process as they are now for right."""
         self.masks = self._masks_by_rest()
-        self._start_s = self._metric("process_start_time_seconds")
+        self._start_s = _sum_of(self._metrics(), "process_start_time_seconds")
 
     def harm(self) -> list[str]:
         """What an attack did since the last look; empty is no harm.
@@ -102,9 +107,10 @@ class AttackedService:
                     found.append(f"other masks over {transport} than before")
             except (ServiceError, httpx.HTTPError, AssertionError) as error:
                 found.append(f"a good click over {transport} failed: {error!r}")
-        if self._metric("process_start_time_seconds") != self._start_s:
+        metrics = self._metrics()
+        if _sum_of(metrics, "process_start_time_seconds") != self._start_s:
             found.append("the process was started again")
-        num_faults = self._metric("suresam_requests_total", _OWN_FAULTS)
+        num_faults = _sum_of(metrics, "suresam_requests_total", _OWN_FAULTS)
         if num_faults > self._num_faults:
             found.append(f"{num_faults - self._num_faults:g} requests met a fault of the service")
             self._num_faults = num_faults
@@ -124,28 +130,16 @@ class AttackedService:
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         return int(found.group(1)) / 1024 if found else 0.0
 
-    def metrics(self) -> str:
-        """The text of `/metrics`."""
-        answer = httpx.get(f"{self.url}/metrics", headers=self.headers, timeout=PATIENCE_S)
+    def _metrics(self) -> list[Sample]:
+        answer = self.http.get("/metrics")
         assert answer.status_code == 200, answer.text
-        return answer.text
-
-    def _metric(self, name: str, codes: frozenset[str] | None = None) -> float:
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(self.metrics())
-            for sample in family.samples
-            if sample.name == name and (codes is None or sample.labels.get("code") in codes)
-        )
+        families = text_string_to_metric_families(answer.text)
+        return [sample for family in families for sample in family.samples]
 
     def _masks_by_rest(self) -> list[str]:
-        answer = httpx.post(
-            f"{self.url}/v1/segment",
-            headers=self.headers,
-            files={"image": PHOTO},
-            data={"request": json.dumps({"prompts": [{"points": [[280, 160]]}]})},
-            timeout=PATIENCE_S,
-        )
+        request = json.dumps({"prompts": [{"points": [[280, 160]]}]})
+        files = {"image": PHOTO}
+        answer = self.http.post("/v1/segment", files=files, data={"request": request})
         assert answer.status_code == 200, answer.text
         return [mask["rle"]["counts"] for mask in answer.json()["results"][0]["masks"]]
 
@@ -198,6 +192,7 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
             stderr=stderr,
             text=True,
             cwd=ROOT,
+            preexec_fn=_begin_with_few_files,
         )
     assert process.stdout is not None
     greeting = ""
@@ -211,11 +206,17 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
         assert rest is not None, log.read_text()
         assert grpc is not None
         ports = int(rest.group(3)), int(grpc.group(1))
-        service = AttackedService(
-            rest.group(1), rest.group(2), *ports, key, process.pid, process, log
-        )
-        service.remember()
-        yield service
+        with httpx.Client(
+            base_url=rest.group(1),
+            headers={"authorization": f"Bearer {key}"},
+            timeout=PATIENCE_S,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        ) as http:
+            service = AttackedService(
+                rest.group(1), rest.group(2), *ports, key, process.pid, process, http, log
+            )
+            service.remember()
+            yield service
     finally:
         process.terminate()
         try:
@@ -225,6 +226,20 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
             process.wait()
         process.stdout.close()
     assert process.returncode == 0, log.read_text()[-2000:]
+
+
+def _begin_with_few_files() -> None:
+    """As many systems start a service."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+
+
+def _sum_of(samples: list[Sample], name: str, codes: frozenset[str] | None = None) -> float:
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == name and (codes is None or sample.labels.get("code") in codes)
+    )
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -80,7 +80,8 @@ def tally(request: pytest.FixtureRequest, service: AttackedService) -> Iterator[
         counts.fault(f"{after - before:.0f} MiB left behind (limit {MAX_GROWTH_MIB:.0f} MiB)")
     if peak > before + MAX_PEAK_MIB:
         counts.fault(f"{peak - before:.0f} MiB for a moment (limit {MAX_PEAK_MIB:.0f} MiB)")
-    request.config.stash[_TALLIES].append(counts)
+    if counts.num_tried:
+        request.config.stash[_TALLIES].append(counts)
     assert not counts.faults, "\n".join(counts.faults[:20])
 
 

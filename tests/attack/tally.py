@@ -25,6 +25,8 @@ class Tally:
         answers: how often, by the class of status; "closed" is a connection that ended without one.
         faults: what must not have happened, in words.
         mib: resident memory before, at its most and after.
+        extra_inputs: those that have no answer of their own.
+        notes: other figures, in words.
     """
 
     attack: str
@@ -32,6 +34,7 @@ class Tally:
     faults: list[str] = field(default_factory=list)
     mib: tuple[float, float, float] = (0.0, 0.0, 0.0)
     extra_inputs: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def answered(self, status: int | grpc.StatusCode | None, about: object = "") -> None:
         """Count an input by its answer; a status that is not documented is a fault.
@@ -56,6 +59,10 @@ class Tally:
     def sent(self, count: int) -> None:
         """Count inputs that have no answer of their own, such as frames."""
         self.extra_inputs += count
+
+    def note(self, text: str) -> None:
+        """Tell a figure under the table."""
+        self.notes.append(text)
 
     def fault(self, text: str) -> None:
         """Note what must not have happened; the test fails at its end."""
@@ -89,5 +96,6 @@ def table(tallies: list[Tally]) -> list[str]:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     ]
+    notes = [f"{tally.attack}: {note}" for tally in tallies for note in tally.notes]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return lines
+    return [*lines, *notes]

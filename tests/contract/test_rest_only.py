@@ -175,6 +175,14 @@ async def test_probes_and_documents_answer(http):
     assert all(f'"#/components/schemas/{name}"' in text for name in ("SegmentRequestBody",))
     for reference in text.split('"#/components/schemas/')[1:]:
         assert reference.split('"')[0] in names
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            answers = operation["responses"]
+            assert {"400", "408", "431"} <= answers.keys()
+            assert ("401" in answers) == (path not in ("/livez", "/readyz"))
+            assert all("X-Request-Id" in answer["headers"] for answer in answers.values())
+    prompt = document["components"]["schemas"]["PromptBody"]["properties"]
+    assert prompt["labels"]["anyOf"][0]["items"]["enum"] == [0, 1]
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])

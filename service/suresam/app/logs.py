@@ -5,6 +5,8 @@ import logging
 import time
 import warnings
 
+import grpc
+
 from suresam.settings import Settings
 from suresam.tracing import current
 
@@ -36,11 +38,17 @@ class JsonLines(logging.Formatter):
         return json.dumps(told)
 
 
+def _is_no_hang_up(record: logging.LogRecord) -> bool:
+    """Whether it is anything but gRPC's stack for a client, or a stranger, who left too early."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], grpc.aio.InternalError)
+
+
 def log_to_stderr(settings: Settings) -> None:
     """Log to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_hang_up)
     # About odd uploads; their texts come from strangers and belong into no log.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -14,10 +15,12 @@ import uvicorn
 from suresam.api.closing import Closing
 from suresam.api.grpc.edge import Edge
 from suresam.api.grpc.gate import Gate
-from suresam.api.grpc.server import GrpcServer
+from suresam.api.grpc.server import GrpcLimits, GrpcServer
 from suresam.api.grpc.servicer import Servicer
 from suresam.api.grpc.uploads import StreamLimits
 from suresam.api.rest.application import Service, build_application
+from suresam.api.rest.connection import Connection, ConnectionLimits
+from suresam.api.upload_times import UploadTimes
 from suresam.app.compose import Composition
 from suresam.app.file_watch import FileWatch
 from suresam.app.keys import watch_keys
@@ -126,6 +129,7 @@ class RunningService:
         http_socket = _listen(settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
         edge = Edge(parts.telemetry, self._closing, tracer)
+        times = UploadTimes(settings.max_upload_idle_s, settings.max_upload_s)
         self._grpc = GrpcServer(
             Servicer(
                 parts.router,
@@ -134,13 +138,17 @@ class RunningService:
                     max_images=settings.max_session_images,
                     max_bytes=settings.max_body_bytes,
                     max_prompts=settings.max_prompts,
+                    times=times,
                 ),
                 edge,
                 self._closing,
             ),
-            Gate(parts.door, edge),
-            # Above our own limits, so that our error is the one seen.
-            max_message_bytes=2 * settings.max_body_bytes + 2**20,
+            Gate(parts.door, edge, settings.max_upload_idle_s),
+            GrpcLimits(
+                max_message_bytes=2 * settings.max_body_bytes + 2**20,
+                max_connections=settings.max_connections,
+                max_handshake_s=settings.max_head_s,
+            ),
         )
         try:
             self.grpc_port = await self._grpc.start(
@@ -164,6 +172,15 @@ class RunningService:
         )
         config = uvicorn.Config(
             app,
+            http=partial(  # type: ignore[arg-type]  # uvicorn calls it to make one
+                Connection,
+                ConnectionLimits(
+                    max_connections=settings.max_connections,
+                    max_head_s=settings.max_head_s,
+                    upload=times,
+                ),
+            ),
+            timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]  # a delay as any
             log_config=None,
             # Nobody reads a client's address, and both headers cost every answer a little.
             proxy_headers=False,

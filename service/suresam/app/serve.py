@@ -52,9 +52,21 @@ def serve_models(settings: Settings, models: Models) -> None:
         ConfigurationError: a port in use, or models that cannot be loaded.
         NotReady: warming up failed, or the device was lost.
     """
+    allow_open_files()
     composition = compose(settings, models)
     run_in_loop = asyncio.run if uvloop is None else uvloop.run
     run_in_loop(_run(RunningService(composition)))
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit of open files as far as the system lets it: each connection is
+    one, and many systems begin with 1024.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on every system
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run(service: RunningService) -> None:

@@ -27,6 +27,9 @@ whatever else there is."""
 KNOWN_METHODS = ("usam", "entropy")
 """Uncertainty methods that a request may name."""
 
+MOST_PROMPTS = 4096
+"""In one request, whatever a service's settings allow."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:

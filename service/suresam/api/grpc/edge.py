@@ -94,6 +94,9 @@ class Edge:
             with self._closing.exchange():
                 yield request_id
             code, status = "ok", grpc.StatusCode.OK
+        except grpc.aio.InternalError:  # nobody is there to write to any more
+            code = "client_gone"
+            raise
         except Exception as error:  # the transport's edge: nothing may pass it
             told = log_failure(error, request_id)
             code, status = told.code, grpc_code(told)

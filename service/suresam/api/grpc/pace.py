@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
+from suresam.api.upload_times import UploadTimes
 from suresam.errors import DeadlineExceeded
 
 Message = TypeVar("Message")
 
 
 async def paced(
-    stream: AsyncIterator[Message], max_idle_s: float, max_total_s: float
+    stream: AsyncIterator[Message], times: UploadTimes
 ) -> AsyncGenerator[Message, None]:
     """The messages of an upload, as long as they come in time.
 
@@ -20,13 +21,13 @@ async def paced(
 
     Args:
         stream: the messages as they arrive.
-        max_idle_s: seconds to wait for any one message.
-        max_total_s: seconds for all of them.
+        times: to wait for any one message, and for all of them.
 
     Raises:
         DeadlineExceeded: with the limit that was passed.
     """
     iterator = aiter(stream)
+    max_idle_s, max_total_s = times.max_idle_s, times.max_total_s
     started, num_messages = time.monotonic(), 0
     while True:
         left_s = max_total_s - (time.monotonic() - started)

@@ -1,11 +1,12 @@
 """Client streams read to the end: header, chunks and prompts in their order."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from suresam.api.grpc.chunks import ChunkedImage
 from suresam.api.grpc.pace import paced
 from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
+from suresam.api.upload_times import UploadTimes
 from suresam.domain import Prompt, SegmentRequest
 from suresam.errors import ImageTooLarge, InvalidRequest
 from suresam.pb import segmentation_pb2 as pb
@@ -24,8 +25,7 @@ class StreamLimits:
         max_bytes: of all images together.
         max_prompts: in an upload.
         max_running_prompts: of one `Interact` stream, in progress at a time.
-        max_idle_s: seconds between two messages of an upload.
-        max_upload_s: seconds for all of them.
+        times: of an upload, whose pieces are messages.
     """
 
     images: ImageLimits
@@ -33,8 +33,7 @@ class StreamLimits:
     max_bytes: int
     max_prompts: int
     max_running_prompts: int = MAX_RUNNING_PROMPTS
-    max_idle_s: float = 30.0
-    max_upload_s: float = 300.0
+    times: UploadTimes = field(default_factory=UploadTimes)
 
 
 async def read_upload(
@@ -52,7 +51,7 @@ async def read_upload(
     image: ChunkedImage | None = None
     prompts: list[Prompt] = []
     num_prompts = 0
-    async for message in paced(stream, limits.max_idle_s, limits.max_upload_s):
+    async for message in paced(stream, limits.times):
         kind = message.WhichOneof("message")
         if header is None or image is None:
             if kind != "header":
@@ -94,7 +93,7 @@ async def read_images(
     session_id: str | None = None
     images: list[ChunkedImage] = []
     num_images = size_bytes = 0
-    async for message in paced(stream, limits.max_idle_s, limits.max_upload_s):
+    async for message in paced(stream, limits.times):
         if message.WhichOneof("message") == "header":
             header = message.header
             if header.HasField("session_id"):

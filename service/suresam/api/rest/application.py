@@ -16,7 +16,7 @@ from suresam.api.prompt_stream import MAX_RUNNING_PROMPTS
 from suresam.api.rest import documentation
 from suresam.api.rest.gate import Gate
 from suresam.api.rest.middleware import Edge, refuse_route
-from suresam.api.rest.openapi import document_uploads
+from suresam.api.rest.openapi import complete
 from suresam.api.rest.routes import probes, v1
 from suresam.api.rest.shortcut import Shortcut
 from suresam.routing.router import Router
@@ -83,7 +83,7 @@ def build_fastapi(service: Service) -> FastAPI:
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return document_uploads(generated(), service.door.needs_key)
+        return complete(generated(), service.door.needs_key)
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

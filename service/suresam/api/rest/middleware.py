@@ -3,27 +3,27 @@
 import math
 import time
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suresam.api.closing import Closing
 from suresam.api.request_id import HEADER, request_id_of
 from suresam.api.request_log import log_failure
 from suresam.api.rest.disconnect import ClientGone
+from suresam.api.rest.error_body import code_of, error_json
 from suresam.api.status import http_status, public_message, retry_after_s
 from suresam.errors import ImageTooLarge, ServiceError, Unauthenticated
 from suresam.telemetry import Telemetry
-from suresam.wire.rest import ErrorBody
 
 if TYPE_CHECKING:
     from suresam.tracing.server import ServerSpan, Tracer
 
 _HEADER = HEADER.encode()
+_JSON = "application/json"
 _UNKNOWN = "unknown"
 
 _LAST_ANSWER = (b"connection", b"close")
@@ -160,10 +160,9 @@ class _Body:
 def refuse_route(request: Request, error: Exception) -> Response:
     """An unknown route or method, as the documented JSON."""
     assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    request.state.error_code = code
-    body = _body(code, str(error.detail), request.state.request_id)
-    return JSONResponse(body, error.status_code, headers=error.headers)
+    code = request.state.error_code = code_of(error.status_code)
+    body = error_json(code, str(error.detail), request.state.request_id)
+    return Response(body, error.status_code, error.headers, _JSON)
 
 
 def error_response(error: Exception, request_id: str) -> Response:
@@ -175,10 +174,5 @@ def error_response(error: Exception, request_id: str) -> Response:
         headers["retry-after"] = str(math.ceil(wait_s))
     if isinstance(told, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="suresam"'
-    body = _body(told.code, public_message(told, request_id), request_id)
-    return JSONResponse(body, http_status(told), headers=headers)
-
-
-def _body(code: str, message: str, request_id: str) -> dict[str, object]:
-    details = {"code": code, "message": message, "request_id": request_id}
-    return ErrorBody.model_validate({"error": details}).model_dump()
+    body = error_json(told.code, public_message(told, request_id), request_id)
+    return Response(body, http_status(told), headers, _JSON)

@@ -1,4 +1,6 @@
-"""The request bodies in the OpenAPI document; routes read them by hand to word their errors."""
+"""What FastAPI cannot see: bodies, which routes read by hand to word their errors, and what wraps
+every route.
+"""
 
 from typing import Any
 
@@ -9,14 +11,32 @@ _IMAGE = {"type": "string", "format": "binary", "description": "an image file"}
 _EXAMPLE = {"prompts": [{"points": [[500, 375]], "labels": [1]}]}
 
 
-def document_uploads(document: dict[str, Any], needs_key: bool) -> dict[str, Any]:
-    """Add what FastAPI cannot see: multipart uploads, the `SegmentRequest`, and API keys."""
+_PROBES = ("/livez", "/readyz")
+_OF_A_CONNECTION = {
+    "400": "no HTTP, or no request of the documented form",
+    "408": "the headers did not come in time",
+    "431": "the headers are too long",
+}
+_OF_A_KEY = {
+    "401": "no valid API key",
+    "403": "a key that does not allow this",
+    "429": "too many requests, of this key or of all; Retry-After says when to come back",
+}
+_REQUEST_ID = {
+    "description": "what the log calls the request: the client's own id, or a new one",
+    "schema": {"type": "string", "maxLength": 128},
+}
+_RETRY_AFTER = {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}
+
+
+def complete(document: dict[str, Any], needs_key: bool) -> dict[str, Any]:
+    """Add uploads, the `SegmentRequest`, API keys, headers and refusals of all routes."""
     schema = SegmentRequestBody.model_json_schema(ref_template=_REF)
     schemas = document["components"]["schemas"]
     schemas.update(schema.pop("$defs"))
     schemas["SegmentRequestBody"] = {**schema, "examples": [_EXAMPLE]}
     request = {"$ref": _REF.format(model="SegmentRequestBody")}
-    images = {"type": "array", "items": _IMAGE}
+    images = {"type": "array", "items": _IMAGE, "minItems": 1}
     session_id = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
     paths = document["paths"]
     _set_body(paths["/v1/segment"], _multipart(("image", "request"), image=_IMAGE, request=request))
@@ -27,21 +47,39 @@ def document_uploads(document: dict[str, Any], needs_key: bool) -> dict[str, Any
         schemes = document["components"].setdefault("securitySchemes", {})
         schemes["api_key"] = {"type": "http", "scheme": "bearer"}
         document["security"] = [{"api_key": []}]
-        for probe in ("/livez", "/readyz"):
+        for probe in _PROBES:
             paths[probe]["get"]["security"] = []
-    # Wrong input is answered with 400 here, whatever FastAPI documents.
-    for operations in paths.values():
+    for path, operations in paths.items():
         for operation in operations.values():
-            operation["responses"].pop("422", None)
+            _set_answers(operation["responses"], is_open=path in _PROBES)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
 
 
 def _multipart(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "required": list(required), "properties": properties}
-    return {"multipart/form-data": {"schema": schema}}
+    schema = {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    encoding = {"request": {"contentType": "application/json"}} if "request" in properties else {}
+    return {"multipart/form-data": {"schema": schema, "encoding": encoding}}
 
 
 def _set_body(path: dict[str, Any], content: dict[str, Any]) -> None:
     path["post"]["requestBody"] = {"required": True, "content": content}
+
+
+def _set_answers(responses: dict[str, Any], *, is_open: bool) -> None:
+    # Wrong input is answered with 400 here, whatever FastAPI documents.
+    responses.pop("422", None)
+    content = {"application/json": {"schema": {"$ref": _REF.format(model="ErrorBody")}}}
+    for status, text in {**_OF_A_CONNECTION, **({} if is_open else _OF_A_KEY)}.items():
+        responses[status] = {"description": text, "content": content}
+    for status, response in responses.items():
+        headers = {"X-Request-Id": _REQUEST_ID}
+        if status in ("429", "503") and not is_open:
+            headers["Retry-After"] = _RETRY_AFTER
+        response["headers"] = headers

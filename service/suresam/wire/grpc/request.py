@@ -3,6 +3,7 @@
 import numpy as np
 
 from suresam.domain import (
+    MOST_PROMPTS,
     Box,
     InteractHeader,
     MaskFormat,
@@ -155,9 +156,12 @@ def segment_request_from_proto(message: pb.SegmentRequest) -> SegmentRequest:
     """Read a unary request; without an image or a session both are None.
 
     Raises:
-        InvalidPrompt: a mask input's data does not fit its shape.
+        InvalidPrompt: a mask input's data does not fit its shape, or there are prompts far over
+            any limit.
         InvalidRequest: the mask format is none of the known ones.
     """
+    if len(message.prompts) > MOST_PROMPTS:
+        raise InvalidPrompt(f"{len(message.prompts)} prompts in one request (limit {MOST_PROMPTS})")
     source = message.WhichOneof("source")
     return SegmentRequest(
         prompts=tuple(

@@ -11,6 +11,8 @@ from suresam.errors import InvalidPrompt, InvalidRequest
 MAX_VALUE_CHARACTERS = 80
 """How much of a refused value a message repeats."""
 
+_MOST_FINDINGS = 1000
+
 _EXPECTED = {
     "float_type": "a number",
     "int_type": "a whole number",
@@ -37,13 +39,17 @@ def refusal(error: ValidationError) -> InvalidRequest | InvalidPrompt:
     Returns:
         `InvalidPrompt` if the first finding lies inside a prompt, else `InvalidRequest`.
     """
+    if error.error_count() > _MOST_FINDINGS:  # to word them takes longer than to find them
+        return InvalidRequest(f"the request has {error.error_count()} mistakes")
     findings = error.errors(include_url=False)
     first = findings[0]
     message = _describe(first)
     num_others = len({_location(finding) for finding in findings}) - 1
     if num_others:
         message += f" (and {num_others} more)"
-    is_in_prompt = first["loc"][:1] == ("prompts",) and len(first["loc"]) > 1
+    is_in_prompt = first["loc"][:1] == ("prompts",) and (
+        len(first["loc"]) > 1 or first["type"] == "too_long"
+    )
     return InvalidPrompt(message) if is_in_prompt else InvalidRequest(message)
 
 
@@ -60,6 +66,9 @@ def _describe(finding: ErrorDetails) -> str:
         return f"the request is not valid JSON: {finding['ctx']['error']}"
     if kind == "extra_forbidden":
         return f"unknown field {_show(location[-1])} in {_path(location[:-1])}"
+    if kind == "too_long" and location == ("prompts",):
+        told = finding["ctx"]
+        return f"{told['actual_length']} prompts in one request (limit {told['max_length']})"
     if kind == "too_long" or (kind == "missing" and isinstance(location[-1], int)):
         parts = _PARTS[next(part for part in reversed(location) if isinstance(part, str))]
         where = _path(_location(finding))

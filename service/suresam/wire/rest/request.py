@@ -1,6 +1,7 @@
 """The JSON of a segmentation request."""
 
 from operator import index
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -8,6 +9,7 @@ from pydantic import Field, ValidationError
 from suresam.domain import (
     AUTO,
     KNOWN_METHODS,
+    MOST_PROMPTS,
     Box,
     MaskFormat,
     OutputRequest,
@@ -18,24 +20,34 @@ from suresam.domain import (
     SegmentRequest,
     UncertaintyRequest,
 )
-from suresam.errors import InvalidPrompt
+from suresam.errors import InvalidPrompt, InvalidRequest
 from suresam.wire.rest.model import Float16Body, RequestModel
 from suresam.wire.rest.refusal import refusal
+
+# For the document alone: what is out of range is refused where both transports are checked.
+_Coordinate = Annotated[float, Field(json_schema_extra={"minimum": 0})]
+_Label = Annotated[int, Field(json_schema_extra={"enum": [0, 1]})]
+_Method = Annotated[str, Field(json_schema_extra={"enum": list(KNOWN_METHODS)})]
+
+MOST_VALUES = 200_000
+"""In a request's JSON, counted by its commas before it is read: to read many millions of short
+values takes the interpreter from everybody else for minutes. A request at the default limits of
+prompts and points has a quarter of it."""
 
 
 class PromptBody(RequestModel):
     """What to segment: points, a box, or both. Pixels of the image as displayed."""
 
     # Long lists are read up to their first mistake: a megabyte of mistakes would cost a second.
-    points: tuple[tuple[float, float], ...] | None = Field(
+    points: tuple[tuple[_Coordinate, _Coordinate], ...] | None = Field(
         default=None, fail_fast=True, description="Clicks as [x, y]."
     )
-    labels: tuple[int, ...] | None = Field(
+    labels: tuple[_Label, ...] | None = Field(
         default=None,
         fail_fast=True,
         description="One for each point: 1 foreground, 0 background. Default: all 1.",
     )
-    box: tuple[float, float, float, float] | None = Field(
+    box: tuple[_Coordinate, _Coordinate, _Coordinate, _Coordinate] | None = Field(
         default=None, description="[x1, y1, x2, y2]."
     )
     mask_input: Float16Body | None = Field(
@@ -96,10 +108,14 @@ class RouteRequestBody(RequestModel):
 
     mode: str = Field(default=AUTO, description='"auto", "small", "large" or a member\'s name.')
     min_gain: float = Field(
-        default=RouteRequest().min_gain, description="Gain in IoU that justifies the large member."
+        default=RouteRequest().min_gain,
+        description="Gain in IoU that justifies the large member.",
+        json_schema_extra={"minimum": 0, "maximum": 1},
     )
     max_cost: float | None = Field(
-        default=None, description="Device milliseconds; null for no bound."
+        default=None,
+        description="Device milliseconds; null for no bound.",
+        json_schema_extra={"minimum": 0},
     )
     progressive: bool = Field(
         default=False,
@@ -130,7 +146,7 @@ class RouteRequestBody(RequestModel):
 class UncertaintyRequestBody(RequestModel):
     """Which uncertainty methods run."""
 
-    methods: tuple[str, ...] = Field(default=KNOWN_METHODS, fail_fast=True)
+    methods: tuple[_Method, ...] = Field(default=KNOWN_METHODS, fail_fast=True)
     maps: bool = Field(default=False, description="Whether their maps are wanted.")
 
     @classmethod
@@ -149,7 +165,9 @@ class OutputRequestBody(RequestModel):
     masks: MaskFormat = "rle"
     low_res_logits: bool = Field(default=False, description="For use as a later mask_input.")
     min_region_area: int = Field(
-        default=0, description="Pixels; smaller islands are removed and smaller holes filled."
+        default=0,
+        description="Pixels; smaller islands are removed and smaller holes filled.",
+        json_schema_extra={"minimum": 0, "maximum": 2**31 - 1},
     )
 
     @classmethod
@@ -173,13 +191,17 @@ class OutputRequestBody(RequestModel):
 class SegmentRequestBody(RequestModel):
     """Prompts on one image, and how to answer them."""
 
-    prompts: tuple[PromptBody, ...] = Field(fail_fast=True)
+    prompts: tuple[PromptBody, ...] = Field(
+        fail_fast=True, max_length=MOST_PROMPTS, json_schema_extra={"minItems": 1}
+    )
     multimask: bool = Field(default=True, description="Three candidates for each prompt, or one.")
     route: RouteRequestBody = RouteRequestBody()
     uncertainty: UncertaintyRequestBody = UncertaintyRequestBody()
     output: OutputRequestBody = OutputRequestBody()
     deadline_ms: float | None = Field(
-        default=None, description="Milliseconds; null for the default."
+        default=None,
+        description="Milliseconds; null for the default.",
+        json_schema_extra={"exclusiveMinimum": 0},
     )
     image_id: str | None = Field(
         default=None, description="An image of the session; null for its first."
@@ -247,6 +269,10 @@ def parse_segment_request(
         InvalidPrompt: a prompt does not have the documented form.
         InvalidRequest: anything else does not, or the text is not JSON.
     """
+    comma = b"," if isinstance(text, bytes) else ","
+    num_values = text.count(comma) + 1  # type: ignore[arg-type]  # it is of the text's own kind
+    if num_values > MOST_VALUES:
+        raise InvalidRequest(f"the request has {num_values} values (limit {MOST_VALUES} values)")
     try:
         body = SegmentRequestBody.model_validate_json(text)
     except ValidationError as error:

@@ -242,3 +242,35 @@ def test_mask_input_is_little_endian_float16_in_base64():
     mask_input = parse_segment_request(text).prompts[1].mask_input
     assert mask_input.dtype == np.float32
     assert mask_input.tolist() == [[1.0, -2.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        (
+            '{"prompts": [' + "{}," * 4096 + "{}]}",
+            InvalidPrompt,
+            "4097 prompts in one request (limit 4096)",
+        ),
+        (
+            "{" + "".join(f'"a{i}": 1,' for i in range(1001)) + '"prompts": []}',
+            InvalidRequest,
+            "the request has 1001 mistakes",
+        ),
+        (
+            b'{"prompts": [{"labels": [' + b"1," * 200_000 + b"1]}]}",
+            InvalidRequest,
+            "the request has 200001 values (limit 200000 values)",
+        ),
+    ],
+)
+def test_what_would_take_long_to_read_is_refused_unread(text, kind, message):
+    with pytest.raises(RequestError) as caught:
+        parse_segment_request(text)
+    assert type(caught.value) is kind
+    assert caught.value.message == message
+
+
+def test_as_many_values_as_may_be_are_read():
+    text = '{"prompts": [{"labels": [' + "1," * 199_999 + "1]}]}"
+    assert len(parse_segment_request(text).prompts[0].labels) == 200_000
