@@ -256,6 +256,15 @@ class Settings(BaseSettings):
         return {name: getattr(self, name) for name in _CLIENT_LIMITS}
 
     @model_validator(mode="after")
+    def _refuse_one_port_for_both(self) -> "Settings":
+        # Both may listen on one, and connections then go to either.
+        if self.http_port == self.grpc_port != 0:
+            raise ValueError(
+                f"http_port and grpc_port are both {self.http_port}; each server needs its own"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refuse_contrary_deadlines(self) -> "Settings":
         if self.default_deadline_ms > self.max_deadline_ms:
             raise ValueError(

@@ -132,6 +132,12 @@ def test_the_key_of_clients_is_no_setting_and_keys_are_not_shown(monkeypatch):
         read_settings({})
 
 
+def test_both_servers_on_one_port_are_refused():
+    with pytest.raises(ConfigurationError, match="http_port and grpc_port are both 18081"):
+        read_settings({"http_port": 18081, "grpc_port": 18081})
+    assert read_settings({"http_port": 0, "grpc_port": 0}).grpc_port == 0
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_needs_no_permission(host):
     assert is_loopback(host)
