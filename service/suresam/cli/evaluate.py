@@ -27,7 +27,7 @@ DATASET is one of
                      by its layout: ADEChallengeData2016:validation, DAVIS:val, MOSE:train,
                      SA-V:sav_val (DAVIS:480p/val where both resolutions are there); :SPLIT can be
                      left out where there is only one. SA-V's training videos need
-                     pip install 'suresam[video]'
+                     `make setup`, or .venv/bin/pip install -e '.[video]'
   DIR:SPLIT:N        at most N annotated frames of every video, evenly spread (default: all)
 
 Every chosen target is asked for with one to six clicks (each corrects the answer before), with
