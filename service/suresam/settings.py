@@ -180,8 +180,8 @@ class Settings(BaseSettings):
     )
     cache_bytes: Bytes | None = Field(
         None,
-        description="bytes for cached image embeddings (default: half of a GPU's free memory, or "
-        "a quarter of the machine's, at most 2 GiB)",
+        description="bytes for cached image embeddings, 0 to keep none (default: half of a GPU's "
+        "free memory, or a quarter of the machine's, at most 2 GiB)",
     )
     host_cache_bytes: Bytes | None = Field(
         None,
