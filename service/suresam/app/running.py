@@ -82,7 +82,7 @@ class RunningService:
         """
         parts, settings = self.composition, self.composition.settings
         tls = open_tls(settings)
-        http_socket = _listen(settings.host, settings.http_port)
+        http_socket = _bind("http_port", settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
         edge = Edge(parts.telemetry)
         self._grpc = GrpcServer(
@@ -101,12 +101,17 @@ class RunningService:
             max_message_bytes=2 * settings.max_body_bytes + 2**20,
         )
         try:
+            # gRPC does not tell why it cannot, and writes to standard error itself.
+            _bind("grpc_port", settings.host, settings.grpc_port).close()
             self.grpc_port = await self._grpc.start(
                 settings.host, settings.grpc_port, None if tls is None else tls.grpc_credentials()
             )
         except OSError as error:
             http_socket.close()
             raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
+        except ConfigurationError:
+            http_socket.close()
+            raise
         app = build_application(
             Service(
                 door=parts.door,
@@ -198,7 +203,7 @@ class RunningService:
             self.composition.decision_log.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(name: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's delay off only where it stands: without
     # it every second answer on a connection waits 40 ms for the client's acknowledgement.
@@ -209,6 +214,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"http_port={port}: cannot listen on {host}:{port}: {error.strerror}"
+            f"{name}={port}: cannot listen on {host}:{port}: {error.strerror}"
         ) from None
     return listener
