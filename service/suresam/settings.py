@@ -6,10 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suresam.errors import ConfigurationError
+from suresam.refusals import reason_of
 
 _PREFIX = "SURESAM_"
 _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
@@ -22,7 +30,21 @@ _DEVICES = re.compile(r"auto|cpu|cuda|(cpu|cuda:\d+)(,(cpu|cuda:\d+))*")
 
 _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
-Bytes = Annotated[int, Field(ge=0)]
+_WITH_UNIT = re.compile(r"(\d+)\s*([kKMGT])(i?)B")
+
+
+def _bytes_of(value: object) -> object:
+    """The number that "8GB" or "8GiB" means; anything else as it is."""
+    found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    number, prefix, binary = found.groups()
+    return int(number) * (1024 if binary else 1000) ** ("KMGT".index(prefix.upper()) + 1)
+
+
+Bytes = Annotated[int, Field(ge=0), BeforeValidator(_bytes_of)]
+"""A whole number, or with a unit such as 8GB (10^9 bytes each) or 8GiB (2^30)."""
+
 
 _SECRETS = ("api_keys",)
 _HIDDEN = "***"
@@ -236,9 +258,7 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_device(cls, value: str) -> str:
         if not _DEVICES.fullmatch(value):
-            raise ValueError(
-                "Input should be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'"
-            )
+            raise ValueError("must be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'")
         return value
 
     @property
@@ -342,7 +362,7 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = reason_of(first)
         text = f"{name}={first['input']!r}: {reason}" if name else reason
         raise ConfigurationError(text) from None
 

@@ -64,3 +64,11 @@ def test_a_configuration_that_the_service_would_not_start_with_is_not_shown(
     assert message in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+def test_an_unknown_option_points_to_the_help_of_its_command(capsys):
+    assert main(["serve", "--bogus"]) == 2
+    told = capsys.readouterr().err
+    assert "unrecognized arguments: --bogus (see `suresam serve --help`)" in told
+    assert main(["evaluate", "segmenter", "scenes", "--bogus"]) == 2
+    assert "(see `suresam evaluate segmenter --help`)" in capsys.readouterr().err
