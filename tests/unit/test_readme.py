@@ -22,6 +22,10 @@ def test_nobody_is_told_to_install_from_an_index_that_does_not_have_it():
 def test_the_environment_is_activated_before_it_is_used():
     readme = (ROOT / "README.md").read_text()
     where = readme.index(". .venv/bin/activate")
-    blocks = re.finditer(r"^```\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
-    first = next(b.start() for b in blocks if re.search("^(suresam|python) ", b[1], re.MULTILINE))
-    assert where < min(first, readme.index("```python"))
+    first = re.search(r"^suresam (segment|serve|keys|bench) ", readme, re.MULTILINE)
+    assert where < min(first.start(), readme.index("```python"))
+
+
+def test_no_key_is_written_where_others_can_read_it():
+    readme = (ROOT / "README.md").read_text()
+    assert readme.index("umask 077") < readme.index("> clinic.key")
