@@ -99,9 +99,12 @@ rules: ## copy the rules of Prometheus into k8s/
 	@mv dist.rules k8s/components/monitoring/prometheusrule.yaml
 
 WATCH = .tools/prometheus
-prometheus: ## watch the service on this machine with rules, on 127.0.0.1:9090 (PROMETHEUS_PORT, HTTP_PORT)
+SCRAPE = $(if $(KEY_FILE),printf '    authorization: {credentials_file: "%s"}\n' '$(abspath $(KEY_FILE))';) \
+  $(if $(CA),printf '    scheme: https\n    tls_config: {ca_file: "%s"}\n' '$(abspath $(CA))';)
+prometheus: ## watch the service on this machine, on 127.0.0.1:9090 (PROMETHEUS_PORT, HTTP_PORT; KEY_FILE and CA if it wants them)
 	@mkdir -p $(WATCH) && cp docker/prometheus/rules.yml $(WATCH)
-	@sed 's/suresam:8080/127.0.0.1:$(or $(HTTP_PORT),8080)/' docker/prometheus/prometheus.yml > $(WATCH)/prometheus.yml
+	@{ sed 's/suresam:8080/127.0.0.1:$(or $(HTTP_PORT),8080)/' docker/prometheus/prometheus.yml; \
+	  $(SCRAPE) } > $(WATCH)/prometheus.yml
 	@PATH="$$PATH:$(CURDIR)/.tools/usr/bin" && exec prometheus --config.file=$(WATCH)/prometheus.yml \
 	  --storage.tsdb.path=$(WATCH)/data --web.listen-address=127.0.0.1:$(or $(PROMETHEUS_PORT),9090)
 

@@ -15,7 +15,6 @@ from suresam.domain import (
     Box,
     HeadScores,
     ImageSize,
-    Point,
     Prediction,
     Prompt,
     SegmentRequest,
@@ -144,7 +143,7 @@ class Segmenter:
             NonFiniteOutput: the model answered with NaN or infinity.
         """
         prompt = Prompt(
-            points=tuple(Point(*point) for point in points),
+            points=tuple(points),  # type: ignore[arg-type]  # it makes `Point`s of them
             labels=None if labels is None else tuple(labels),
             box=None if box is None else Box(*box),
             mask_input=mask_input,

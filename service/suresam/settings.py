@@ -6,11 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suresam.domain import MOST_PROMPTS
 from suresam.errors import ConfigurationError
+from suresam.refusals import reason_of
 
 _PREFIX = "SURESAM_"
 _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
@@ -25,7 +33,21 @@ _COLLECTOR = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?/?")
 
 _MIB = 2**20
 Port = Annotated[int, Field(ge=0, le=65535)]
-Bytes = Annotated[int, Field(ge=0)]
+_WITH_UNIT = re.compile(r"(\d+)\s*([kKMGT])(i?)B")
+
+
+def _bytes_of(value: object) -> object:
+    """The number that "8GB" or "8GiB" means; anything else as it is."""
+    found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    number, prefix, binary = found.groups()
+    return int(number) * (1024 if binary else 1000) ** ("KMGT".index(prefix.upper()) + 1)
+
+
+Bytes = Annotated[int, Field(ge=0), BeforeValidator(_bytes_of)]
+"""A whole number, or with a unit such as 8GB (10^9 bytes each) or 8GiB (2^30)."""
+
 
 _SECRETS = ("api_keys",)
 _HIDDEN = "***"
@@ -193,8 +215,8 @@ class Settings(BaseSettings):
     )
     cache_bytes: Bytes | None = Field(
         None,
-        description="bytes for cached image embeddings (default: half of a GPU's free memory, or "
-        "a quarter of the machine's, at most 2 GiB)",
+        description="bytes for cached image embeddings, 0 to keep none (default: half of a GPU's "
+        "free memory, or a quarter of the machine's, at most 2 GiB)",
     )
     host_cache_bytes: Bytes | None = Field(
         None,
@@ -291,9 +313,7 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_device(cls, value: str) -> str:
         if not _DEVICES.fullmatch(value):
-            raise ValueError(
-                "Input should be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'"
-            )
+            raise ValueError("must be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'")
         return value
 
     @field_validator("otlp_endpoint")
@@ -318,6 +338,15 @@ class Settings(BaseSettings):
     def stated_limits(self) -> dict[str, int | float]:
         """The limits that a client may run into, by name."""
         return {name: getattr(self, name) for name in _CLIENT_LIMITS}
+
+    @model_validator(mode="after")
+    def _refuse_one_port_for_both(self) -> "Settings":
+        # Both may listen on one, and connections then go to either.
+        if self.http_port == self.grpc_port != 0:
+            raise ValueError(
+                f"http_port and grpc_port are both {self.http_port}; each server needs its own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_contrary_deadlines(self) -> "Settings":
@@ -405,7 +434,7 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = reason_of(first)
         text = f"{name}={first['input']!r}: {reason}" if name else reason
         raise ConfigurationError(text) from None
 

@@ -5,7 +5,7 @@
 People click on pictures of their own without a pause. Servers are measured in rounds, one after
 the other, while the others are held still, so that a slow moment of a shared machine hits all
 alike; ratios are medians over rounds of the ratio within a round. Each must first give our masks.
-LitServe needs `pip install 'suresam[bench]'`; without it, name the others with --only.
+LitServe needs `.venv/bin/pip install -e '.[bench]'`; without it, name the others with --only.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> int:
     ]
     if any(c.name == "litserve" for c in chosen) and not importlib.util.find_spec("litserve"):
         raise ConfigurationError(
-            "litserve is not installed: pip install 'suresam[bench]', or --only without it"
+            "litserve is not installed: pip install -e '.[bench]', or --only without it"
         )
     circumstances = describe_machine() | versions()
     for name, value in circumstances.items():

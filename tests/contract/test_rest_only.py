@@ -36,6 +36,17 @@ def error_of(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, body["error"]["code"], body["error"]["message"]
 
 
+async def test_a_form_where_json_belongs_is_told_as_such(http, photo_640x480):
+    answer = await http.post(
+        "/v1/sessions/x/segment",
+        files={"image": photo_640x480},
+        data={"request": json.dumps(CLICK)},
+    )
+    status, code, text = error_of(answer)
+    assert (status, code) == (400, "invalid_request")
+    assert "must be the request's JSON (application/json), not a form" in text
+
+
 @pytest.mark.parametrize(
     ("request_json", "code", "message"),
     [

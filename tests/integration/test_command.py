@@ -1,6 +1,7 @@
 """The commands of the README, as processes, with the models that ship."""
 
 import json
+import os
 import shlex
 import socket
 import subprocess
@@ -146,8 +147,36 @@ def test_a_port_in_use_is_one_line_and_exit_2():
             told = run_suresam("serve", option, port, other, "0")
             assert told.returncode == 2
             last = told.stderr.strip().splitlines()[-1]
-            assert last.startswith("suresam: ")
-            assert port in last
+            name = option.removeprefix("--").replace("-", "_")
+            assert last.startswith(f"suresam: {name}={port}: cannot listen on 127.0.0.1:{port}: ")
+            assert last.endswith("Address already in use")
+            assert "add_port.cc" not in told.stderr  # gRPC's own words
+
+
+def run_smoke(**environment):
+    return subprocess.run(
+        [str(ROOT / "docker" / "smoke.sh")],
+        env={**os.environ, "GRAFANA_PORT": "1", "PROMETHEUS_PORT": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_the_smoke_script_shows_masks_and_which_dashboards_do_not_run(server):
+    told = run_smoke(URL=server.url)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("mask: area") == 3
+    assert "Grafana: none answers at http://127.0.0.1:1" in told.stdout
+
+
+def test_the_smoke_script_says_why_a_service_is_not_ready(server, tmp_path):
+    nowhere = run_smoke(URL="http://127.0.0.1:1", TRIES="1")
+    assert nowhere.returncode == 1
+    assert "http://127.0.0.1:1 is not ready: curl: (7)" in nowhere.stderr
+    https = server.url.replace("http:", "https:")
+    untrusted = run_smoke(URL=https, TRIES="1", CA=str(tmp_path / "no.pem"))
+    assert "no.pem" in untrusted.stderr
 
 
 @pytest.mark.parametrize("name", ["stream.py", "interact.py", "progressive.py"])

@@ -35,15 +35,15 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"http_port": "x"}, "http_port='x': Input should be a valid integer"),
-        ({"http_port": 65536}, "http_port=65536: Input should be less than or equal to 65535"),
-        ({"grpc_port": -1}, "grpc_port=-1: Input should be greater than or equal to 0"),
-        ({"max_prompts": 0}, "max_prompts=0: Input should be greater than or equal to 1"),
-        ({"session_ttl_s": 0}, "session_ttl_s=0: Input should be greater than 0"),
+        ({"http_port": "x"}, "http_port='x': must be a whole number"),
+        ({"http_port": 65536}, "http_port=65536: must be at most 65535"),
+        ({"grpc_port": -1}, "grpc_port=-1: must be at least 0"),
+        ({"max_prompts": 0}, "max_prompts=0: must be at least 1"),
+        ({"session_ttl_s": 0}, "session_ttl_s=0: must be above 0"),
         ({"drain_s": float("nan")}, "drain_s=nan: "),
-        ({"session_ttl_s": float("inf")}, "session_ttl_s=inf: Input should be a finite number"),
-        ({"device": "tpu\n"}, r"device='tpu\\n': Input should be 'auto', 'cpu', 'cuda' or a list"),
-        ({"shadow_share": 0}, "shadow_share=0: Input should be greater than 0"),
+        ({"session_ttl_s": float("inf")}, "session_ttl_s=inf: must be a finite number"),
+        ({"device": "tpu\n"}, r"device='tpu\\n': must be 'auto', 'cpu', 'cuda' or a list"),
+        ({"shadow_share": 0}, "shadow_share=0: must be above 0"),
         (
             {"shadow_file": "x.jsonl"},
             "shadow_file=x.jsonl is written with route=shadow alone (this is route=small)",
@@ -62,9 +62,13 @@ def test_the_environment_is_read_in_either_case(monkeypatch):
             "large_share=0.2 is a part of the requests and large_time_share=0.3 of the device's "
             "time; give one of them",
         ),
-        ({"large_time_share": 1.5}, "large_time_share=1.5: Input should be less than or equal"),
+        ({"large_time_share": 1.5}, "large_time_share=1.5: must be at most 1"),
         ({"decision_log": "x"}, "decision_log='x' needs route=auto"),
-        ({"colour": "red"}, "colour='red': Extra inputs are not permitted"),
+        ({"cache_bytes": "8 apples"}, "cache_bytes='8 apples': must be a whole number"),
+        ({"drain_s": "soon"}, "drain_s='soon': must be a number"),
+        ({"compile": "perhaps"}, "compile='perhaps': must be true or false"),
+        ({"route": "big"}, "route='big': must be 'small', 'auto' or 'shadow'"),
+        ({"colour": "red"}, "colour='red': there is no such setting"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_name_and_value(overrides, message):
@@ -79,6 +83,15 @@ def test_traces_go_to_a_collector_and_an_empty_name_is_none(monkeypatch, url):
     monkeypatch.setenv("SURESAM_OTLP_ENDPOINT", "")
     assert read_settings({}).otlp_endpoint is None
     assert read_settings({"otlp_endpoint": url}).otlp_endpoint == url
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [("8000000000", 8 * 10**9), ("8GB", 8 * 10**9), ("8GiB", 8 * 2**30), ("64 KiB", 64 * 1024)],
+)
+def test_bytes_may_have_a_unit(text, size_bytes):
+    assert read_settings({"cache_bytes": text}).cache_bytes == size_bytes
+    assert read_settings({"session_bytes": text}).session_bytes == size_bytes
 
 
 def test_a_wrong_value_in_the_environment_is_named_alike(monkeypatch):
@@ -146,6 +159,12 @@ def test_the_key_of_clients_is_no_setting_and_keys_are_not_shown(monkeypatch):
     monkeypatch.setenv("SURESAM_API_KEYY", "sk_suresam_secret")
     with pytest.raises(ConfigurationError, match=r"SURESAM_API_KEYY=\*\*\*: there is no such"):
         read_settings({})
+
+
+def test_both_servers_on_one_port_are_refused():
+    with pytest.raises(ConfigurationError, match="http_port and grpc_port are both 18081"):
+        read_settings({"http_port": 18081, "grpc_port": 18081})
+    assert read_settings({"http_port": 0, "grpc_port": 0}).grpc_port == 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

@@ -104,8 +104,8 @@ def parse_name(text: str) -> str:
         raise ConfigurationError("a key stands where the name should; it is known now, replace it")
     if not _NAME.fullmatch(text):
         raise ConfigurationError(
-            f"the name has {len(text)} characters or odd ones; it needs 1 to 64 letters, digits, "
-            "'.', '_' or '-', the first a letter or digit"
+            f"the name ({len(text)} characters) must be 1 to 64 letters, digits, '.', '_' or '-', "
+            "the first a letter or digit"
         )
     return text
 

@@ -23,18 +23,28 @@ def open_door(settings: Settings, telemetry: Telemetry) -> Door:
     """
     if not settings.needs_key:
         return OpenDoor(telemetry)
-    entries = _read_keys(settings)
-    if not entries:
-        name = "api_keys" if settings.api_keys_file is None else settings.api_keys_file
-        raise ConfigurationError(
-            f"{name} holds no key, so nobody could come in; `suresam keys new NAME` makes one"
-        )
+    entries = read_keys(settings)
     if settings.tls_cert is None and not is_loopback(settings.host):
         logger.warning(
             "API keys cross the network as they are: set --tls-cert and --tls-key, or let "
             "something in front of the service encrypt"
         )
     return KeyedDoor(entries, telemetry)
+
+
+def read_keys(settings: Settings) -> Sequence[KeyEntry]:
+    """The keys, at least one.
+
+    Raises:
+        ConfigurationError: they cannot be read, or there is none.
+    """
+    entries = _read_keys(settings)
+    if not entries:
+        name = "api_keys" if settings.api_keys_file is None else settings.api_keys_file
+        raise ConfigurationError(
+            f"{name} holds no key, so nobody could come in; `suresam keys new NAME` makes one"
+        )
+    return entries
 
 
 def watch_keys(settings: Settings, door: Door) -> FileWatch | None:

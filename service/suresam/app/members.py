@@ -4,6 +4,7 @@ from pathlib import Path
 
 from suresam.app.logs import log_to_stderr
 from suresam.engine.local import Member
+from suresam.errors import ConfigurationError
 from suresam.segmentation.checkpoints import load_model
 from suresam.segmentation.manifests import Family, ModelManifest, load_family
 from suresam.segmentation.sam2 import Sam2Backbone
@@ -16,9 +17,15 @@ def read_family(settings: Settings) -> Family:
     """The family that is to be served, as its manifests describe it.
 
     Raises:
-        ConfigurationError: no such family.
+        ConfigurationError: no such family, or a route that has nobody else to ask in it.
     """
-    return load_family(settings.models, _models_dir(settings))
+    family = load_family(settings.models, _models_dir(settings))
+    if settings.route != "small" and len(family.members) < 2:
+        raise ConfigurationError(
+            f"route={settings.route} asks a larger member, and models={settings.models} has "
+            f"{len(family.members)} member, {family.members[0].name}"
+        )
+    return family
 
 
 def load_members(settings: Settings, device: str) -> list[Member]:

@@ -126,7 +126,7 @@ class RunningService:
         tls = open_tls(settings)
         export = self._export = open_export(settings)
         tracer = None if export is None else export.tracer
-        http_socket = _listen(settings.host, settings.http_port)
+        http_socket = _bind("http_port", settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
         edge = Edge(parts.telemetry, self._closing, tracer)
         times = UploadTimes(settings.max_upload_idle_s, settings.max_upload_s)
@@ -151,12 +151,17 @@ class RunningService:
             ),
         )
         try:
+            # gRPC does not tell why it cannot, and writes to standard error itself.
+            _bind("grpc_port", settings.host, settings.grpc_port).close()
             self.grpc_port = await self._grpc.start(
                 settings.host, settings.grpc_port, None if tls is None else tls.grpc_credentials()
             )
         except OSError as error:
             http_socket.close()
             raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
+        except ConfigurationError:
+            http_socket.close()
+            raise
         app = build_application(
             Service(
                 door=parts.door,
@@ -291,7 +296,7 @@ def _left_s(drained_at: float) -> float:
     return max(0.0, drained_at - time.monotonic()) + _GRACE_AFTER_DRAIN_S
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(name: str, host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's delay off only where it stands: without
     # it every second answer on a connection waits 40 ms for the client's acknowledgement.
@@ -302,6 +307,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"http_port={port}: cannot listen on {host}:{port}: {error.strerror}"
+            f"{name}={port}: cannot listen on {host}:{port}: {error.strerror}"
         ) from None
     return listener

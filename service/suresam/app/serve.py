@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Coroutine
@@ -94,7 +95,7 @@ async def _run(service: RunningService) -> None:
             # every request for tens of milliseconds, several times a second under load.
             gc.collect()
             gc.freeze()
-            print(_greeting(service), flush=True)
+            _announce(service)
             if await _unless_stopped(service.composition.engine.wait_lost(), stopping):
                 raise NotReady("the device can be used no more from this process; start it again")
         logger.info("stopping: finishing what is in progress")
@@ -129,18 +130,44 @@ async def _unless_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Eve
         stop.cancel()
 
 
-def _greeting(service: RunningService) -> str:
-    settings, parts = service.composition.settings, service.composition
+def _announce(service: RunningService) -> None:
+    """Say where it is served: to people, or as a line of the log to who collects JSON."""
+    if service.composition.settings.log_format == "json":
+        url, address = _addresses(service)
+        logger.info(
+            "suresam %s serves the family %s: REST %s, gRPC %s",
+            __version__, service.composition.family, url, address,
+        )  # fmt: skip
+    else:
+        print(_greeting(service), flush=True)
+
+
+def _addresses(service: RunningService) -> tuple[str, str]:
+    """Of REST and of gRPC, as clients write them."""
+    settings = service.composition.settings
     # An address that means every interface is none that a client could connect to.
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     host = f"[{name}]" if ":" in name else name
-    scheme = "http" if settings.tls_cert is None else "https"
-    url = f"{scheme}://{host}:{service.http_port}"
+    has_tls = settings.tls_cert is not None
+    return (
+        f"{'https' if has_tls else 'http'}://{host}:{service.http_port}",
+        f"{'grpcs://' if has_tls else ''}{host}:{service.grpc_port}",
+    )
+
+
+def _greeting(service: RunningService) -> str:
+    settings, parts = service.composition.settings, service.composition
+    url, address = _addresses(service)
     image = _EXAMPLE_IMAGE if _EXAMPLE_IMAGE.is_file() else "photo.jpg"
     key = '-H "Authorization: Bearer $SURESAM_API_KEY" ' if parts.door.needs_key else ""
+    tls = ""
+    if settings.tls_cert is not None:
+        tls += f"--cacert {shlex.quote(settings.tls_cert)} "  # curl trusts a certificate named so
+    if settings.tls_client_ca is not None:
+        tls += "--cert CLIENT.pem --key CLIENT.key "
     return (
         f"suresam {__version__} serves the family {parts.family}\n"
         f"  REST  {url}  (try {url}/docs)\n"
-        f"  gRPC  {host}:{service.grpc_port}\n"
-        f"  curl {key}-F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
+        f"  gRPC  {address}\n"
+        f"  curl {tls}{key}-F image=@{image} -F 'request={_EXAMPLE_REQUEST}' {url}/v1/segment"
     )

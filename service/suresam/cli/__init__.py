@@ -65,5 +65,12 @@ def _with_joined_command(arguments: Sequence[str] | None) -> list[str]:
 class _Parser(argparse.ArgumentParser):
     """A parser, and its sub-commands' parsers, that tell wrong use as a configuration error."""
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As argparse's, but whoever does not know an option says so, with its own help."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
     def error(self, message: str) -> NoReturn:
         raise ConfigurationError(f"{message} (see `{self.prog} --help`)")

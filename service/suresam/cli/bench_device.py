@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from suresam.columns import aligned
 from suresam.errors import ConfigurationError
+from suresam.outputs import check_file
 
 if TYPE_CHECKING:  # torch comes with it
     from suresam.benchmarks.device import Launch
@@ -57,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
         "decode": _numbers("--prompts", options.prompts),
     }
     wanted_dtypes = _dtypes(options.dtype)
+    if options.out is not None:
+        check_file(options.out)
 
     import torch
 

@@ -133,7 +133,7 @@ def _route_options(options: argparse.Namespace) -> "RouteOptions":
 def _prepare_out(options: argparse.Namespace) -> int:
     """Find out before all the work whether the report can be written."""
     from suresam.benchmarks.route import plot  # noqa: F401
-    from suresam.evaluation.files import prepare_folder
+    from suresam.outputs import prepare_folder
 
     prepare_folder(options.out)
     return 0

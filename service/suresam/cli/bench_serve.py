@@ -160,7 +160,7 @@ def _load_options(options: argparse.Namespace) -> "LoadOptions":
 def _prepare_out(options: argparse.Namespace) -> int:
     """Find out before all the work whether the report can be written."""
     from suresam.benchmarks.serve import plot  # noqa: F401
-    from suresam.evaluation.files import prepare_folder
+    from suresam.outputs import prepare_folder
 
     prepare_folder(options.out)
     return 0

@@ -60,9 +60,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 @needs_extra("evaluate")
 def run(args: argparse.Namespace) -> int:
     """Read, fit, judge and write."""
-    from suresam.evaluation.files import prepare_folder
     from suresam.evaluation.shadow.run import refit_gain, write_report
     from suresam.machine import describe_machine
+    from suresam.outputs import prepare_folder
     from suresam.routing.shadow.record import read_record
     from suresam.segmentation.manifests import load_family
     from suresam.segmentation.model_folders import downloads_folder

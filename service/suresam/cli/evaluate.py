@@ -27,7 +27,7 @@ DATASET is one of
                      by its layout: ADEChallengeData2016:validation, DAVIS:val, MOSE:train,
                      SA-V:sav_val (DAVIS:480p/val where both resolutions are there); :SPLIT can be
                      left out where there is only one. SA-V's training videos need
-                     pip install 'suresam[video]'
+                     `make setup`, or .venv/bin/pip install -e '.[video]'
   DIR:SPLIT:N        at most N annotated frames of every video, evenly spread (default: all)
 
 Every chosen target is asked for with one to six clicks (each corrects the answer before), with
@@ -115,11 +115,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 @needs_extra("evaluate")
 def _evaluate_segmenter(args: argparse.Namespace) -> int:
     from suresam.datasets import open_dataset
-    from suresam.evaluation.files import prepare_folder, write_files
+    from suresam.evaluation.files import write_files
     from suresam.evaluation.run import evaluate
     from suresam.evaluation.table import format_table
     from suresam.evaluation.targets import usual_choice
     from suresam.machine import describe_machine
+    from suresam.outputs import prepare_folder
 
     if args.grabcut < 0:
         raise ConfigurationError(f"--grabcut={args.grabcut} must be at least 0")

@@ -13,7 +13,7 @@ def needs_extra(extra: str) -> Callable[[Command], Command]:
     """A command whose missing libraries are told as a configuration error, not a traceback.
 
     Args:
-        extra: of the distribution, as in `pip install 'suresam[extra]'`.
+        extra: of the distribution, as in `pip install -e '.[extra]'` in a checkout.
     """
 
     def decorate(command: Command) -> Command:
@@ -23,8 +23,8 @@ def needs_extra(extra: str) -> Callable[[Command], Command]:
                 return command(options)
             except ModuleNotFoundError as error:
                 raise ConfigurationError(
-                    f"this command needs {error.name}: pip install 'suresam[{extra}]', "
-                    f"in a checkout `make setup`"
+                    f"this command needs {error.name}: `make setup` in a checkout, or there "
+                    f".venv/bin/pip install -e '.[{extra}]'"
                 ) from None
 
         return run

@@ -13,6 +13,7 @@ from suresam.cli import import_heads, verify_run
 from suresam.cli.whole_family import chosen_models_dir
 from suresam.columns import aligned
 from suresam.errors import CheckpointError, ConfigurationError, NonFiniteOutput
+from suresam.outputs import prepare_folder
 
 if TYPE_CHECKING:  # torch comes with these, and `suresam --help` should not wait for it
     from suresam.segmentation.manifests import Family, ModelManifest
@@ -154,6 +155,8 @@ def _verify(args: argparse.Namespace) -> int:
     from suresam.segmentation.weights import find_weights
     from suresam.uncertainty.member_heads import load_member_heads
 
+    if args.is_tried:
+        prepare_folder(args.out)
     if args.names:
         models = select_models(args.names, args.models_dir)
     else:

@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     """Draw, write, and say where."""
     from tqdm import tqdm
 
+    from suresam.outputs import prepare_folder
     from suresam.scenes.album import write_album
     from suresam.scenes.scene import CALIBRATION_SEEDS, HEAD_SEEDS, TEST_SEEDS, TRAINING_SEEDS
 
@@ -50,10 +51,14 @@ def run(options: argparse.Namespace) -> int:
             f"{len(seeds)} of the {options.split} split"
         )
     chosen = seeds[options.first : options.first + options.count]
+    prepare_folder(options.out)
     progress = tqdm(total=len(chosen), desc="scenes", unit="scene", disable=None)
-    with progress:
-        for done in write_album(options.out, chosen, options.size):
-            progress.update(done - progress.n)
+    try:
+        with progress:
+            for done in write_album(options.out, chosen, options.size):
+                progress.update(done - progress.n)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {options.out}: {error.strerror}") from error
     print(f"wrote {len(chosen)} scenes to {options.out}; look at {options.out / 'contact.png'}",
           file=sys.stderr)  # fmt: skip
     return 0

@@ -20,6 +20,7 @@ from suresam.domain import (
     Uncertainty,
 )
 from suresam.errors import ConfigurationError, from_code
+from suresam.outputs import check_picture
 
 if TYPE_CHECKING:  # httpx and grpc, which a run in this process does without
     from suresam.client import Client, GrpcClient
@@ -202,8 +203,8 @@ def _request(options: argparse.Namespace) -> SegmentRequest:
         for name in ("api_key_file", "ca_file"):
             if getattr(options, name) is not None:
                 raise ConfigurationError(f"--{name.replace('_', '-')} is for a --server")
-    if options.out is not None and not options.out.parent.is_dir():
-        raise ConfigurationError(f"cannot write {options.out}: {options.out.parent} is no folder")
+    if options.out is not None:
+        check_picture(options.out)
     try:
         image = options.image.read_bytes()
     except OSError as error:

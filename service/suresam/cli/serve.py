@@ -28,7 +28,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="print all settings as they would hold, as JSON without secrets, and leave",
+        help="check values, API keys, TLS files and the family's manifests (no weights, device or "
+        "port), print all settings as they stand, as JSON without secrets, and leave; null and "
+        "auto are decided at start, and the log tells what became of them",
     )
     parser.set_defaults(run=run)
 
@@ -42,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
     is_asked_only = chosen.pop("print_config", False)
     settings = read_settings(chosen)
     if is_asked_only:
+        from suresam.app import check_named
+
+        check_named(settings)
         print(json.dumps(settings.stated(), indent=2))
         return 0
     from suresam.app import serve  # brings torch along, which takes seconds

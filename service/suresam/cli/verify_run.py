@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def try_out(manifest: "ModelManifest", args: argparse.Namespace) -> None:
-    """Segment the image with one model, print what it says and draw it.
+    """Segment the image with one model, print what it says and draw it into a folder that is there.
 
     Raises:
         ConfigurationError: the image cannot be read, or the picture cannot be written.
@@ -55,7 +55,6 @@ def try_out(manifest: "ModelManifest", args: argparse.Namespace) -> None:
     )
     picture = args.out / f"{manifest.name}.png"
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
         overlay.save(picture)
     except OSError as error:
         raise ConfigurationError(f"cannot write {picture}: {error.strerror}") from error

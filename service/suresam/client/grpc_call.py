@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import Message
 
 from suresam.client.key import authorization
+from suresam.client.request import check_prompt
 from suresam.client.retry import attempt_timeout_s
 from suresam.domain import (
     InteractHeader,
@@ -145,6 +146,7 @@ def interact_message(item: InteractHeader | Prompt) -> pb.InteractRequest:
     """
     if isinstance(item, InteractHeader):
         return pb.InteractRequest(header=interact_header_to_proto(item))
+    check_prompt(item, "what the iterator gave")
     return pb.InteractRequest(prompt=prompt_to_proto(item))
 
 

@@ -1,6 +1,6 @@
 """The keywords of a segmentation call, the same in every client, as a `SegmentRequest`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from typing_extensions import TypedDict, Unpack
 
@@ -13,6 +13,7 @@ from suresam.domain import (
     SegmentRequest,
     UncertaintyRequest,
 )
+from suresam.errors import InvalidRequest
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -50,9 +51,13 @@ def segment_request(
     deadline_ms: float | None = None,
     **options: Unpack[OptionKeywords],
 ) -> SegmentRequest:
-    """The request of a call on an uploaded image or on a session."""
+    """The request of a call on an uploaded image or on a session.
+
+    Raises:
+        InvalidRequest: what should be prompts are none.
+    """
     return SegmentRequest(
-        prompts=(prompts,) if isinstance(prompts, Prompt) else tuple(prompts),
+        prompts=_all_prompts(prompts),
         options=SegmentOptions(**options),
         image=image,
         session_id=session_id,
@@ -70,3 +75,27 @@ def interact_header(
 ) -> InteractHeader:
     """What holds for the prompts of a stream."""
     return InteractHeader(session_id, image_id, SegmentOptions(**options), deadline_ms)
+
+
+def check_prompt(given: object, where: str) -> None:
+    """Make sure that something is a prompt.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not isinstance(given, Prompt):
+        raise InvalidRequest(
+            f"{where} is no suresam.domain.Prompt but {type(given).__name__}; write "
+            "Prompt(points=[(x, y)]) or Prompt(box=(x1, y1, x2, y2))"
+        )
+
+
+def _all_prompts(prompts: Prompt | Sequence[Prompt]) -> tuple[Prompt, ...]:
+    if isinstance(prompts, Prompt):
+        return (prompts,)
+    if isinstance(prompts, str) or not isinstance(prompts, Iterable):
+        check_prompt(prompts, "prompts")
+    chosen = tuple(prompts)
+    for index, prompt in enumerate(chosen):
+        check_prompt(prompt, f"prompts[{index}]")
+    return chosen

@@ -220,6 +220,8 @@ def unanswered(error: httpx.TransportError, base_url: str) -> CapacityError:
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return DeadlineExceeded(f"{base_url} did not answer in time: {reason}")
+    if isinstance(error, httpx.RemoteProtocolError) and base_url.startswith("http://"):
+        reason += " (a server with TLS wants https://)"
     return NotReady(f"{base_url} cannot be reached: {reason}")
 
 

@@ -21,8 +21,8 @@ def require_video_reader(path: Path) -> None:
         import av  # noqa: F401  (only videos need it)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"the videos in {path} need {error.name}: pip install 'suresam[video]', "
-            f"in a checkout `make setup`"
+            f"the videos in {path} need {error.name}: `make setup` in a checkout, or there "
+            f".venv/bin/pip install -e '.[video]'"
         ) from None
 
 

@@ -7,6 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suresam.domain.geometry import Box, Point
+from suresam.errors import InvalidPrompt
+
+_MOST_SHOWN = 60
+"""Characters of a wrong value in a message."""
 
 MaskFormat = Literal["rle", "png", "polygon", "none"]
 """How a mask is written into an answer."""
@@ -42,6 +46,9 @@ class Prompt:
         mask_input: optional (h, w) float logits, usually an earlier answer's low-res logits.
         prompt_id: the caller's own name for it, handed back with the result; no other prompt of
             the request has it.
+
+    Raises:
+        InvalidPrompt: points, labels or box are no such sequences.
     """
 
     points: tuple[Point, ...] = ()
@@ -52,11 +59,18 @@ class Prompt:
 
     def __post_init__(self) -> None:
         """Accept any sequences of numbers and keep tuples."""
-        object.__setattr__(self, "points", tuple(Point(*p) for p in self.points))
-        if self.labels is not None:
-            object.__setattr__(self, "labels", tuple(self.labels))
-        if self.box is not None:
-            object.__setattr__(self, "box", Box(*self.box))
+        name, form = "points", "a sequence of (x, y), as in [(280, 160)]"
+        try:
+            object.__setattr__(self, "points", tuple(Point(*p) for p in self.points))
+            if self.labels is not None:
+                name, form = "labels", "a sequence of 0 and 1, one for each point"
+                object.__setattr__(self, "labels", tuple(self.labels))
+            if self.box is not None:
+                name, form = "box", "(x1, y1, x2, y2)"
+                object.__setattr__(self, "box", Box(*self.box))
+        except TypeError:
+            given = repr(getattr(self, name))[:_MOST_SHOWN]
+            raise InvalidPrompt(f"{name}={given} must be {form}") from None
 
     @property
     def point_labels(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from suresam.engine.arena import Form, form_of
 from suresam.engine.budget import default_cache_bytes, default_host_cache_bytes
 from suresam.engine.slots import SlotRef
 from suresam.engine.tier import DEVICE, HOST, CacheKey, Tier, device_tier, host_tier
+from suresam.errors import ConfigurationError
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.telemetry import Telemetry
 
@@ -102,6 +104,10 @@ class EmbeddingCache:
 
         Args:
             examples: an embedding of each model, all on one device.
+
+        Raises:
+            ConfigurationError: bytes were named, and they have no room for one embedding of each
+                form.
         """
         limits = self._limits
         device = str(next(iter(examples.values())).image_embed.device)
@@ -111,6 +117,8 @@ class EmbeddingCache:
         if host_bytes is None:
             host_bytes = default_host_cache_bytes(device)
         models = Counter(form_of(example) for example in examples.values())
+        if limits.embedding_bytes:
+            _refuse_useless(limits.embedding_bytes, examples, models)
         rooms: dict[Form, _Room] = {}
         for model, example in examples.items():
             form = form_of(example)
@@ -298,3 +306,17 @@ class EmbeddingCache:
     def _report(self) -> None:
         for tier in (DEVICE, HOST):
             self._telemetry.cache_bytes.labels(tier).set(self.size_bytes(tier))
+
+
+def _refuse_useless(
+    budget_bytes: int, examples: Mapping[str, ImageEmbedding], models: Counter[Form]
+) -> None:
+    least_bytes = max(
+        math.ceil(example.size_bytes * len(examples) / models[form_of(example)])
+        for example in examples.values()
+    )
+    if budget_bytes < least_bytes:
+        raise ConfigurationError(
+            f"cache_bytes={budget_bytes} has no room for one embedding of each of "
+            f"{', '.join(examples)}: it needs at least {least_bytes} bytes, or 0 to keep none"
+        )

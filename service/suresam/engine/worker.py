@@ -224,8 +224,9 @@ class Worker:
             self._loop()
         except BaseException as error:  # the thread must not die with callers waiting
             if isinstance(error, ConfigurationError):
-                self.misconfigured = error
-            logger.exception("the device's worker died")
+                self.misconfigured = error  # told in one line by whoever started it
+            else:
+                logger.exception("the device's worker died")
             with self._changed:
                 if self._is_mine():
                     self._bury(isinstance(error, Exception) and is_device_lost(error))

@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from PIL import Image
@@ -15,22 +14,9 @@ from suresam.evaluation.measuring import BOUNDARY_F, IOU, PREDICTED_IOU, Scores
 from suresam.evaluation.pictures import best_median_worst
 from suresam.evaluation.plots import draw_plots
 from suresam.evaluation.run import Evaluation, describe
+from suresam.outputs import prepare_folder
 
 REPORT, FIGURES, TARGETS, PLOT = "report.json", "figures.csv", "targets.csv", "figures.png"
-
-
-def prepare_folder(folder: Path) -> None:
-    """Make a folder, unless it is there, and try whether files can be written into it.
-
-    Raises:
-        ConfigurationError: it cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def write_files(evaluation: Evaluation, circumstances: dict[str, Any], folder: Path) -> list[Path]:

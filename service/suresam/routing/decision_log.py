@@ -8,8 +8,9 @@ import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from logging.handlers import QueueHandler, QueueListener, WatchedFileHandler
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TextIO
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -83,20 +84,24 @@ _EVENTS: TypeAdapter[Event] = TypeAdapter(
 )
 
 
-def read_log(path: Path) -> Iterator[Event]:
-    """The events of a file.
+def read_log(path: str | PathLike[str]) -> Iterator[Event]:
+    """The events of a file, which is opened at once and read as they are taken.
 
     Raises:
-        ValueError: a line is none, with its number.
+        ValueError: a line is none, with its number; on reaching it.
         OSError: the file cannot be read.
     """
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
+    return _events(Path(path).open(encoding="utf-8"), path)
+
+
+def _events(file: TextIO, path: str | PathLike[str]) -> Iterator[Event]:
+    with file:
+        for number, line in enumerate(file, 1):
             try:
                 yield _EVENTS.validate_json(line)
             except ValidationError as error:
                 reason = error.errors()[0]["msg"]
-                raise ValueError(f"{path}, line {number}: {reason}") from error
+                raise ValueError(f"{fspath(path)}, line {number}: {reason}") from error
 
 
 class DecisionLog:

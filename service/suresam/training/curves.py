@@ -78,7 +78,8 @@ def check_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "curves need matplotlib: pip install 'suresam[train]', in a checkout `make setup`"
+            "curves need matplotlib: `make setup` in a checkout, or there "
+            ".venv/bin/pip install -e '.[train]'"
         ) from error
 
 

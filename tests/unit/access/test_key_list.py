@@ -73,9 +73,12 @@ def test_a_name_may_have_an_old_and_a_new_key():
     ("lines", "message"),
     [
         (["a infer"], r"f, line 1: 2 words; a key needs NAME SCOPE"),
-        (["", "-a infer sha256:" + ONE], r"line 2: the name has 2 characters or odd ones"),
-        (["a/b infer sha256:" + ONE], r"the name has 3 characters"),
-        (["x" * 65 + " infer sha256:" + ONE], r"the name has 65 characters"),
+        (
+            ["", "-a infer sha256:" + ONE],
+            r"line 2: the name \(2 characters\) must",
+        ),
+        (["a/b infer sha256:" + ONE], r"the name \(3 characters\)"),
+        (["x" * 65 + " infer sha256:" + ONE], r"the name \(65 characters\)"),
         (["a root sha256:" + ONE], r"the scopes must be of infer, metrics, admin"),
         (["a infer, sha256:" + ONE], r"the scopes must be of"),
         (["a infer sha256:" + ONE[:-1]], r"the third word must be sha256: and 64 hexadecimal"),

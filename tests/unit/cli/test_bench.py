@@ -22,3 +22,10 @@ def test_wrong_use_is_one_line_and_exit_2(arguments, message, capsys):
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_figures_of_a_device_that_cannot_be_written_are_refused_before_it_is_timed(
+    tmp_path, capsys
+):
+    assert main(["bench", "device", "--out", str(tmp_path / "missing" / "x.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err

@@ -119,5 +119,5 @@ def test_a_missing_extra_is_one_line_and_exit_2():
     )
     assert told.returncode == 2
     assert told.stderr.startswith("suresam: this command needs matplotlib")
-    assert "pip install 'suresam[evaluate]'" in told.stderr
+    assert ".venv/bin/pip install -e '.[evaluate]'" in told.stderr
     assert told.stderr.count("\n") == 1

@@ -55,7 +55,7 @@ def test_the_list_shows_whose_keys_there_are_and_no_whole_hash(tmp_path, capsys)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["new", "a b"], "the name has 3 characters"),
+        (["new", "a b"], "the name (3 characters) must be"),
         (["new", "a", "--scope", "root"], "the scopes must be of infer, metrics, admin"),
         (["new", "a", "--burst", "3"], "burst needs requests_per_s"),
         (["new", "a", "--concurrent", "0"], "concurrent=0 must be a whole number above 0"),

@@ -196,6 +196,13 @@ def test_verify_run_tells_which_file_it_cannot_use(folder, option):
         run(*words, str(folder / "mine.json" / "x"))
 
 
+def test_verify_run_refuses_a_folder_that_it_cannot_write_before_it_loads_a_model(folder, capsys):
+    out = str(folder / "mine.json")
+    with pytest.raises(ConfigurationError, match=r"cannot write into .*mine\.json: File exists"):
+        run("verify", "mine", "--run", "--models-dir", str(folder), "--out", out)
+    assert capsys.readouterr().out == ""
+
+
 def test_register_writes_hash_size_and_provenance(folder, capsys):
     weights = folder / "mine.safetensors"
     save_file(Architecture.from_dict(ARCHITECTURE).build().state_dict(), weights)

@@ -36,3 +36,15 @@ def test_what_cannot_be_drawn_is_refused_with_its_limit(tmp_path, capsys, option
     assert main(["scenes", "--out", str(tmp_path / "album"), *options]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "album").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [("file", "File exists"), ("file/b", "Not a directory"), ("half", "File exists")],
+)
+def test_a_folder_that_cannot_be_written_is_one_line_and_exit_2(tmp_path, capsys, out, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "segments").touch()
+    assert main(["scenes", "--out", str(tmp_path / out), "--count", "1", "--size", "64"]) == 2
+    assert f"cannot write into {tmp_path / out}: {reason}" in capsys.readouterr().err

@@ -138,10 +138,31 @@ def test_out_draws_a_picture(in_process, photo, tmp_path, capsys):
         assert picture.size == (640, 480)
 
 
-@pytest.mark.parametrize("name", ["missing/overlay.png", "overlay.unknown"])
-def test_a_picture_that_cannot_be_written_is_wrong_use(in_process, photo, tmp_path, name, capsys):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing/overlay.png", "No such file or directory"),
+        ("photo.png/overlay.png", "Not a directory"),
+        ("folder.png", "Is a directory"),
+        ("overlay.unknown", ".unknown is no format of pictures"),
+        ("overlay", "no ending is no format of pictures"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_wrong_use_before_any_work(
+    in_process, photo, tmp_path, name, reason, capsys
+):
+    (tmp_path / "folder.png").mkdir()
     assert main(["segment", photo, "--point", "3,4", "--out", str(tmp_path / name)]) == 2
-    assert "cannot write" in capsys.readouterr().err
+    assert f"cannot write {tmp_path / name}: {reason}" in capsys.readouterr().err
+    assert in_process.request is None
+
+
+def test_a_refused_request_leaves_the_picture_that_is_there(in_process, photo, tmp_path):
+    path = tmp_path / "overlay.png"
+    path.write_bytes(b"kept")
+    in_process.reply = InvalidPrompt("no")
+    assert main(["segment", photo, "--point", "3,4", "--out", str(path)]) == 1
+    assert path.read_bytes() == b"kept"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,20 @@ async def test_one_prompt_needs_no_list_and_no_deadline_is_sent(client, service)
     assert service.asked[0].request.deadline_ms is None
 
 
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ("x", "prompts is no suresam.domain.Prompt but str; write Prompt"),
+        (5, "prompts is no suresam.domain.Prompt but int"),
+        ([PROMPT, (1, 2)], r"prompts\[1\] is no suresam.domain.Prompt but tuple"),
+    ],
+)
+async def test_what_is_no_prompt_is_told_before_anything_is_sent(client, service, prompts, message):
+    with pytest.raises(errors.InvalidRequest, match=message):
+        await client.segment(b"image", prompts)
+    assert service.asked == []
+
+
 async def test_an_image_of_a_megabyte_arrives_whole(client, service):
     image = np.random.default_rng(0).bytes(2**20 + 1)
     await client.segment(image, PROMPT)

@@ -35,6 +35,14 @@ def test_a_proxy_s_page_becomes_an_error_by_its_status(status, kind):
     assert f"http://host/v1/models answered {status}" in caught.value.message
 
 
+def test_a_server_that_hangs_up_on_http_may_want_https():
+    gone = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+    assert "wants https://" in rest_call.unanswered(gone, "http://host").message
+    assert "wants https://" not in rest_call.unanswered(gone, "https://host").message
+    refused = httpx.ConnectError("Connection refused")
+    assert "wants https://" not in rest_call.unanswered(refused, "http://host").message
+
+
 def test_retry_after_may_be_seconds_or_a_date():
     call = rest_call.models()
     with pytest.raises(errors.NotReady) as caught:

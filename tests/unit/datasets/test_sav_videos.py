@@ -151,5 +151,5 @@ def test_two_videos_of_one_name_are_refused(root):
 
 def test_without_pyav_the_user_is_told_what_to_install(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ConfigurationError, match=r"need av: pip install 'suresam\[video\]'"):
+    with pytest.raises(ConfigurationError, match=r"need av: .*pip install -e '\.\[video\]'"):
         open_dataset(str(root))

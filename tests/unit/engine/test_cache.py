@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from suresam.engine.arena import Arena
 from suresam.engine.cache import CacheLimits, EmbeddingCache
+from suresam.errors import ConfigurationError
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.telemetry import Telemetry
 
@@ -52,6 +53,23 @@ def test_what_was_put_is_found_whole(make, count):
         assert lease.embedding.image_embed.tolist() == [7] * 4
         assert [t.tolist() for t in lease.embedding.high_res_feats] == [[8, 8], [9]]
     assert cache.size_bytes("device") == BYTES == count("cache_bytes", tier="device")
+
+
+def test_bytes_that_have_no_room_for_one_embedding_are_refused_with_those_that_have(make):
+    with pytest.raises(
+        ConfigurationError, match=f"cache_bytes={BYTES - 1} has no room .* at least {BYTES} bytes"
+    ):
+        make(embedding_bytes=BYTES - 1)
+
+
+def test_bytes_must_have_room_for_one_embedding_of_each_form(clock, telemetry):
+    examples = {"small": embedding_of(0), "large": embedding_of(0, scale=2)}
+    cache = EmbeddingCache(CacheLimits(embedding_bytes=4 * BYTES - 1), clock, telemetry)
+    with pytest.raises(
+        ConfigurationError, match=f"each of small, large: it needs at least {4 * BYTES} bytes"
+    ):
+        cache.allocate(examples)
+    EmbeddingCache(CacheLimits(embedding_bytes=4 * BYTES), clock, telemetry).allocate(examples)
 
 
 def test_the_cache_keeps_its_own_copy(make):

@@ -1,4 +1,6 @@
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +8,7 @@ from suresam.domain import RouteRequest
 from suresam.errors import ConfigurationError
 from suresam.routing.budget import BudgetTerms
 from suresam.routing.decision_log import Decided, DecisionLog, Spent, Started, read_log
+from suresam.routing.judge import Judge
 from suresam.routing.policy import Bounds, Decision, Evidence
 
 STARTED = Started(("tiny", "huge"), Bounds(400.0), BudgetTerms(0.2, "device_time"))
@@ -27,6 +30,24 @@ def test_what_is_read_is_what_was_written_to_the_last_digit(tmp_path):
             log(event)
         log.close()
     assert list(read_log(path)) == [STARTED, DECIDED, STARTED, SPENT]
+
+
+def test_the_readmes_script_makes_the_decisions_again(tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    script = tmp_path / "replay.py"
+    script.write_text(readme.split("<!-- replay.py -->\n```python\n")[1].split("```")[0])
+    log = DecisionLog(tmp_path / "decisions.jsonl")
+    judge = Judge(STARTED.members, STARTED.bounds, STARTED.budget, observer=log)
+    judge.judge(DECIDED.evidence, DECIDED.route)
+    log.close()
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script))
+    assert capsys.readouterr().out.endswith(" the same\n")
+
+
+def test_a_log_that_is_not_there_is_told_before_it_is_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_log(str(tmp_path / "nowhere"))
 
 
 def test_a_gain_that_is_no_number_is_one_that_is_no_number_when_it_is_read(tmp_path):

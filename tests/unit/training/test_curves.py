@@ -88,5 +88,5 @@ def test_without_a_log_there_is_nothing_to_draw(tmp_path, text, message):
 
 def test_without_matplotlib_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'suresam\[train\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install -e '\.\[train\]'"):
         draw_curves(long_log(), tmp_path / "curves.png")

@@ -13,7 +13,7 @@ from suresam.api.rest.accept import wants
 from suresam.api.rest.disconnect import unless_gone
 from suresam.api.rest.events import EventResponse
 from suresam.api.rest.overlay import PNG, overlay_png
-from suresam.api.rest.uploads import Form, read_form
+from suresam.api.rest.uploads import Form, read_form, read_json_body
 from suresam.domain import OutputRequest, SegmentRequest
 from suresam.errors import InvalidRequest
 from suresam.tracing import span
@@ -144,7 +144,7 @@ async def add_image(request: Request, session_id: str) -> Response:
 async def segment_session(request: Request, session_id: str) -> Response:
     """Segment an image of a session; the body is a `SegmentRequest`."""
     with span("receive"):
-        text = await request.body()
+        text = await read_json_body(request)
         parse = partial(parse_segment_request, text, session_id=session_id)
         call = await _aside(request, len(text) > _SHORT_REQUEST_BYTES, parse)
     if wants(request, EVENT_STREAM):

@@ -1,4 +1,4 @@
-"""Multipart bodies: files and fields with their limits, and one way to refuse them."""
+"""Bodies: forms of files and fields with their limits, or JSON; the one is refused as the other."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ async def read_form(request: Request, *, fields: tuple[str, ...], max_bytes: int
         InvalidRequest: not multipart, damaged, without an image, or with unknown parts.
     """
     content_type = request.headers.get("content-type", "")
-    if not content_type.lower().startswith("multipart/form-data"):
+    if not _is_form(content_type):
         raise InvalidRequest(
             f"the body must be multipart/form-data, not {content_type[:64] or 'untyped'!r}"
         )
@@ -71,3 +71,21 @@ async def read_form(request: Request, *, fields: tuple[str, ...], max_bytes: int
     if not images:
         raise InvalidRequest("the form file 'image' is missing")
     return Form(tuple(images), others)
+
+
+async def read_json_body(request: Request) -> bytes:
+    """Read a body that must be JSON, whatever type it is said to have but a form's.
+
+    Raises:
+        InvalidRequest: it is a form.
+    """
+    if _is_form(request.headers.get("content-type", "")):
+        raise InvalidRequest(
+            "the body must be the request's JSON (application/json), not a form: the image is the "
+            "session's"
+        )
+    return await request.body()
+
+
+def _is_form(content_type: str) -> bool:
+    return content_type.lower().startswith("multipart/form-data")

@@ -13,13 +13,13 @@ from suresam.evaluation.advice.figures import AdviceFigures, format_advice, judg
 from suresam.evaluation.advice.plot import draw_advice
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.contestants import Contestant
-from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row, write_csv
 from suresam.evaluation.targets import TargetChoice
 from suresam.machine import describe_machine
+from suresam.outputs import prepare_folder
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads
 

@@ -23,13 +23,13 @@ from suresam.evaluation.calibration.run import fit_calibration, require_pictures
 from suresam.evaluation.calibration.shared_pictures import refuse_shared_pictures
 from suresam.evaluation.calibration.table import ALL_PROMPTS, DIFFERENCE
 from suresam.evaluation.contestants import Contestant
-from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.progress import tell_counts
 from suresam.evaluation.rows import estimate_row
 from suresam.evaluation.targets import TargetChoice
 from suresam.machine import describe_machine
+from suresam.outputs import prepare_folder
 from suresam.uncertainty.calibration import Calibration, MemberCalibration
 from suresam.uncertainty.member_heads import HeadFile
 

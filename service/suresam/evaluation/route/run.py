@@ -17,7 +17,6 @@ from suresam.evaluation.advice.cases import KINDS
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES, ImageBootstrap
 from suresam.evaluation.contestants import Contestant
 from suresam.evaluation.costs import Cost, measure_cost
-from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.progress import tell_counts
@@ -35,6 +34,7 @@ from suresam.evaluation.route.table import (
 from suresam.evaluation.rows import estimate_row, rounded, write_csv
 from suresam.evaluation.targets import TargetChoice, chosen_pictures
 from suresam.machine import describe_machine
+from suresam.outputs import prepare_folder
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads
 

@@ -10,7 +10,6 @@ from suresam.datasets import Dataset
 from suresam.errors import ConfigurationError
 from suresam.evaluation.bootstrap import LEVEL, NUM_RESAMPLES
 from suresam.evaluation.contestants import Contestant
-from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.plan import PROMPTS, ObservationPlan
 from suresam.evaluation.progress import tell_counts
@@ -28,6 +27,7 @@ from suresam.evaluation.usam.correlations import Correlation, correlate, format_
 from suresam.evaluation.usam.plot import draw_curves
 from suresam.evaluation.usam.tables import Ends, Row, format_tables, judge
 from suresam.machine import describe_machine
+from suresam.outputs import prepare_folder
 from suresam.uncertainty.head_reading import HeadReading
 from suresam.uncertainty.heads import UsamHeads
 

@@ -15,13 +15,13 @@ from suresam.datasets.procedural import Scenes
 from suresam.domain import PromptKind
 from suresam.errors import ConfigurationError
 from suresam.evaluation.contestants import Contestant
-from suresam.evaluation.files import prepare_folder
 from suresam.evaluation.observations.collecting import collect
 from suresam.evaluation.observations.head_scores import score_observed
 from suresam.evaluation.observations.head_targets import Observed, head_targets
 from suresam.evaluation.observations.plan import ObservationPlan
 from suresam.evaluation.targets import TargetChoice, usual_choice
 from suresam.machine import describe_machine
+from suresam.outputs import prepare_folder
 from suresam.segmentation.weights import file_sha256
 from suresam.training.progress import LOG_FILE, ProgressReporter
 from suresam.training.stopping import Stopped, StopRequests
