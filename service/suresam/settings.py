@@ -232,6 +232,11 @@ class Settings(BaseSettings):
         "text", description="of the log on standard error: lines to read, or JSON to collect"
     )
 
+    access_log: bool = Field(
+        False,
+        description="log each answer: request id, tenant, address, call, code and milliseconds",
+    )
+
     @field_validator("device")
     @classmethod
     def _refuse_unknown_device(cls, value: str) -> str:

@@ -5,13 +5,18 @@ import logging
 import time
 import warnings
 
+from suresam.api.request_log import ACCESS
 from suresam.settings import Settings
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_OF_REQUESTS = ("tenant", "address", "api", "method", "code", "ms")
 
 
 class JsonLines(logging.Formatter):
     """One JSON object for each record, for those who collect logs.
+
+    What is about a request has fields of its own besides, as far as they are known: `tenant`,
+    `address`, `code`, and in the access log `api`, `method` and `ms`.
 
     `time` (UTC, ISO 8601), `level`, `logger`, `message`; `request_id` where the record is about a
     request, and `exception` with the stack.
@@ -26,6 +31,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        for name in _OF_REQUESTS:
+            if (value := getattr(record, name, None)) is not None:
+                told[name] = value
         if (request_id := getattr(record, "request_id", None)) is not None:
             told["request_id"] = request_id
         if record.exc_info:
@@ -38,5 +46,7 @@ def log_to_stderr(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    if settings.access_log:
+        logging.getLogger(ACCESS).setLevel(logging.INFO)
     # About odd uploads; their texts come from strangers and belong into no log.
     warnings.filterwarnings("ignore", module=r"PIL\.")

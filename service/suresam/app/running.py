@@ -121,7 +121,8 @@ class RunningService:
         config = uvicorn.Config(
             app,
             log_config=None,
-            # Nobody reads a client's address, and both headers cost every answer a little.
+            # The address that is logged is the peer's: a header may name any. And both of these
+            # headers cost every answer a little.
             proxy_headers=False,
             server_header=False,
             access_log=False,

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -10,8 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from suresam.access.caller import TENANT
 from suresam.api.request_id import HEADER, request_id_of
-from suresam.api.request_log import log_failure
+from suresam.api.request_log import ADDRESS, log_answer, log_failure
 from suresam.api.rest.disconnect import ClientGone
 from suresam.api.status import http_status, public_message, retry_after_s
 from suresam.errors import ImageTooLarge, ServiceError, Unauthenticated
@@ -41,6 +43,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
+        ADDRESS.set(partial(_address, scope))
+        TENANT.set(None)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         proposed = headers.get(_HEADER)
         request_id = request_id_of(None if proposed is None else proposed.decode("latin-1"))
@@ -67,7 +71,7 @@ class Edge:
                 raise  # half an answer is out already; the server closes the connection
             await error_response(error, request_id)(scope, receive, send_with_id)
         finally:
-            self._observe(scope, code, time.monotonic() - started)
+            self._observe(scope, code, started)
 
     def _limited(self, headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
         """Count the body's bytes and stop reading once there are too many."""
@@ -87,14 +91,20 @@ class Edge:
 
         return receive_limited
 
-    def _observe(self, scope: Scope, code: str, seconds: float) -> None:
+    def _observe(self, scope: Scope, code: str, started: float) -> None:
         route = scope.get("route")
         # Clients may make up methods; each would be a new time series.
         method = "unknown"
         if route is not None and scope["method"] in route.methods:
             method = f"{scope['method']} {route.path}"
         self._telemetry.requests.labels("rest", method, code).inc()
-        self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+        self._telemetry.request_seconds.labels("rest", method).observe(time.monotonic() - started)
+        log_answer(scope["state"]["request_id"], "rest", method, code, started)
+
+
+def _address(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]
 
 
 def refuse_route(request: Request, error: Exception) -> Response:
