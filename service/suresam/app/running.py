@@ -139,7 +139,7 @@ class RunningService:
         if keys is not None:
             self._watches.append(keys)
         if tls is not None:
-            self._watches.append(watch_tls(tls))
+            self._watches.append(watch_tls(tls, parts.telemetry))
         if self._watches:
             self._watching = asyncio.create_task(self._watch_files())
 
