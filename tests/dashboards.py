@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from programs import ROOT
 
+ALL = {"$__rate_interval": "1m", "$job": "suresam", "$instance": ".+"}
+"""What Grafana puts in the place of variables if nothing is chosen."""
+
 DASHBOARDS = sorted((ROOT / "docker/grafana/dashboards").glob("*.json"))
 
 
@@ -15,6 +18,13 @@ class Query(NamedTuple):
     dashboard: str
     panel: str
     expr: str
+
+    def filled(self) -> str:
+        """As Prometheus is asked."""
+        expr = self.expr
+        for variable, value in ALL.items():
+            expr = expr.replace(variable, value)
+        return expr
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:

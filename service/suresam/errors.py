@@ -23,6 +23,12 @@ class InvalidRequest(RequestError):
     code = "invalid_request"
 
 
+class NotAcceptable(RequestError):
+    """The `Accept` header names no form that the route answers in; REST alone has it."""
+
+    code = "not_acceptable"
+
+
 class InvalidImage(RequestError):
     """The uploaded bytes are not an image that can be read."""
 

@@ -309,6 +309,11 @@ class Settings(BaseSettings):
         "of their own, which they follow (default: as OTEL_TRACES_SAMPLER says, else all)",
     )
 
+    access_log: bool = Field(
+        False,
+        description="log each answer: request id, tenant, address, call, code and milliseconds",
+    )
+
     @field_validator("device")
     @classmethod
     def _refuse_unknown_device(cls, value: str) -> str:

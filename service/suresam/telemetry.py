@@ -130,6 +130,12 @@ class Telemetry:
             "kind",
         )
         self.engine_up = gauge("engine_up", "1 while every device's worker is alive and warm.")
+        self.tls_certificate_expiry = gauge(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When the first certificate of a file expires: server's own, or client_ca. Without TLS "
+            "there is none.",
+            "certificate",
+        )
         self.build_info = gauge(
             "build_info", "Always 1; the labels say what runs.", "version", "family", "device"
         )

@@ -253,3 +253,42 @@ async def test_a_client_who_hangs_up_while_uploading_is_no_error_of_ours(serving
         else:
             pytest.fail("it was not counted as client_gone")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+ACCEPTED = {
+    "image/png": "image/png", "image/*": "image/png", "image/png, */*": "image/png",
+    "IMAGE/PNG;q=0.9": "image/png", "application/json, image/png": "application/json",
+    "application/*": "application/json", "text/html, */*;q=0.1": "application/json",
+    "": "application/json", "image/webp": None, "text/event-stream": None,
+}  # fmt: skip
+
+
+async def test_an_answer_has_the_form_that_is_asked_for_or_says_what_there_is(serving, photo):
+    body = {"request": '{"prompts":[{"points":[[1,1]]}]}'}
+    async with (
+        serving() as running,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.http_port}", timeout=60) as http,
+    ):
+        for accept, form in ACCEPTED.items():
+            headers = {"accept": accept}
+            sent = {"data": body, "files": {"image": photo()}, "headers": headers}
+            answer = await http.post("/v1/segment", **sent)
+            if form is not None:
+                assert (answer.status_code, answer.headers["content-type"]) == (200, form), accept
+                continue
+            assert answer.status_code == 406
+            error = answer.json()["error"]
+            told = f"Accept: {accept} names none of application/json, image/png"
+            assert (error["code"], error["message"]) == ("not_acceptable", told)
+        session = (await http.post("/v1/sessions", files={"image": photo()})).json()["session_id"]
+        odd = {"headers": {"accept": "image/png"}}
+        one = f"/v1/sessions/{session}"
+        for answer in (
+            await http.get("/v1/models", **odd),
+            await http.get(one, **odd),
+            await http.post("/v1/sessions", files={"image": photo()}, **odd),
+            await http.post(f"{one}/images", files={"image": photo()}, **odd),
+            await http.post(f"{one}/segment", json={"prompts": [{"points": [[1, 1]]}]}, **odd),
+        ):
+            assert answer.status_code == 406, answer.request.url
+        assert (await http.delete(one, **odd)).status_code == 204

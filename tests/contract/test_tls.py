@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from device import CLICK
+from device import CLICK, until, value
 
+from suresam.app.certificate import expires_at
 from suresam.client import AsyncClient, AsyncGrpcClient, Tls
 from suresam.errors import ConfigurationError
 
@@ -34,13 +35,13 @@ class Authority:
             "-addext", "basicConstraints=critical,CA:TRUE", "-out", self.cert,
         )  # fmt: skip
 
-    def issue(self, name: str) -> tuple[Path, Path]:
+    def issue(self, name: str, days: int = 2) -> tuple[Path, Path]:
         """A certificate for this machine, and its key."""
         cert, key, ask, more = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr", "x"))
         more.write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
         self._openssl("req", *self._new_key(key), "-subj", f"/CN={name}", "-out", ask)
         self._openssl(
-            "x509", "-req", "-in", ask, "-CA", self.cert, "-CAkey", self.key, "-days", "2",
+            "x509", "-req", "-in", ask, "-CA", self.cert, "-CAkey", self.key, "-days", str(days),
             "-set_serial", str(abs(hash(name))), "-extfile", more, "-out", cert,
         )  # fmt: skip
         return cert, key
@@ -50,6 +51,12 @@ class Authority:
         secret = key.with_suffix(".secret")
         self._openssl("pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", secret)
         return secret
+
+    def end_of(self, cert: Path) -> int:
+        """When a certificate expires, as openssl reads it."""
+        asked = ["openssl", "x509", "-in", str(cert), "-noout", "-enddate"]
+        told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        return ssl.cert_time_to_seconds(told.strip().removeprefix("notAfter="))
 
     def _new_key(self, key):
         return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key)
@@ -132,10 +139,44 @@ async def test_a_new_certificate_is_shown_and_a_broken_one_is_not(
         second = install("second")
         running.read_files_again()
         assert await asyncio.to_thread(certificate_shown, port) == second
+        assert expiry(running, "server") == authority.end_of(cert)
         key.write_text("nothing")
         running.read_files_again()
         assert "what was read before still holds: cannot use" in caplog.text
         assert await asyncio.to_thread(certificate_shown, port) == second
+
+
+def expiry(running, certificate):
+    name = "tls_certificate_expiry_timestamp_seconds"
+    return value(running, name, certificate=certificate)
+
+
+async def test_it_is_measured_when_certificates_expire(serving, authority, tmp_path):
+    """Of several in a file the first that does."""
+    cert, key = authority.issue("long", days=20_000)  # beyond 2049 years have four digits
+    chain, trusted = tmp_path / "chain", tmp_path / "trusted"
+    chain.write_bytes(cert.read_bytes())
+    trusted.write_bytes(authority.cert.read_bytes())
+    tls = {"tls_cert": str(chain), "tls_key": str(key), "tls_client_ca": str(trusted)}
+    async with serving(**tls) as running:
+        await until(lambda: expiry(running, "client_ca"))
+        assert expiry(running, "client_ca") == authority.end_of(authority.cert)
+        assert expiry(running, "server") == authority.end_of(cert) > 2**31
+        chain.write_bytes(cert.read_bytes() + authority.cert.read_bytes())
+        running.read_files_again()
+        assert expiry(running, "server") == authority.end_of(authority.cert)
+
+
+async def test_without_tls_no_expiry_is_told(serving):
+    async with serving() as running:
+        text = running.composition.telemetry.exposition().decode()
+    assert "suresam_tls_certificate_expiry_timestamp_seconds{" not in text
+
+
+@pytest.mark.parametrize("damage", ["", "AAAA", "MAMwAQ==", "MIL/"])
+def test_a_certificate_that_cannot_be_read_expires_nobody_knows_when(damage):
+    text = f"-----BEGIN CERTIFICATE-----\n{damage}\n-----END CERTIFICATE-----\n"
+    assert expires_at(text) is None
 
 
 async def test_an_authority_that_is_trusted_no_more_lets_nobody_in(

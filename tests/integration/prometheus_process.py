@@ -37,9 +37,15 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, target: str) -> AsyncIterator[Prometheus]:
-    """Scrapes one address several times a second, with the committed rules, until the end."""
-    config = _write_config(folder, target)
+async def prometheus(folder: Path, target: str, key: str) -> AsyncIterator[Prometheus]:
+    """Scrapes one address several times a second, with the committed rules, until the end.
+
+    Args:
+        folder: for its files.
+        target: host and port.
+        key: with the scope metrics.
+    """
+    config = _write_config(folder, target, key)
     for _ in range(5):  # between choosing a port and taking it somebody else may
         address = f"127.0.0.1:{_free_port()}"
         process = _start(folder, config, address)
@@ -54,12 +60,13 @@ async def prometheus(folder: Path, target: str) -> AsyncIterator[Prometheus]:
     raise AssertionError((folder / "log").read_text())
 
 
-def _write_config(folder: Path, target: str) -> Path:
+def _write_config(folder: Path, target: str, key: str) -> Path:
     config = yaml.safe_load(CONFIG.read_text())
     times = ("scrape_interval", "scrape_timeout", "evaluation_interval")
     config["global"] = dict.fromkeys(times, STEP)
     [job] = config["scrape_configs"]
     job["static_configs"] = [{"targets": [target]}]
+    job["authorization"] = {"credentials": key}
     for name in config["rule_files"]:
         rules = yaml.safe_load((CONFIG.parent / name).read_text())
         for group in rules["groups"]:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 
+import httpx
 import pytest
 import yaml
 from dashboards import Query, queries
@@ -12,6 +13,9 @@ from heads import expecting
 from integration.prometheus_process import CONFIG, Prometheus, prometheus
 from programs import program
 
+from suresam.access.key import digest_of, new_key
+from suresam.access.key_list import KeyEntry
+from suresam.access.limits import KeyLimits
 from suresam.domain import Point, Prompt, RouteRequest
 from suresam.errors import InvalidPrompt, Overloaded
 from suresam.segmentation.fake import FakeBackbone
@@ -23,6 +27,16 @@ MAY_BE_ZERO = {
     "Oldest wait", "Queue age", "Queue depth", "Work waiting", "In progress",
     "Drift", "Quality lost to load",  # this hour is the week, and there was room for everybody
 }  # fmt: skip
+
+
+ZERO_WHEN_FRESH = {
+    "Escalated", "Refused before any work", "Callers who left",
+    "Results with an error of their own",
+    "Dropped", "Refused at the door", "Refused at the door, by call", "Drawn by shadow mode",
+}  # fmt: skip
+"""Of what nobody did there is 0, and not no data."""
+
+KEY = new_key()
 
 
 class Visitors:
@@ -43,6 +57,18 @@ class Visitors:
         with pytest.raises(InvalidPrompt):
             await self.rest.segment(self.photo(), Prompt(points=(Point(9999, 1),)))
         await self.overload(session.session_id)
+        async with httpx.AsyncClient() as stranger:
+            url = f"http://127.0.0.1:{self.running.http_port}/v1/models"
+            assert (await stranger.get(url)).status_code == 401
+        self.elsewhere()
+
+    def elsewhere(self) -> None:
+        """What a service with TLS and one in shadow mode would measure."""
+        telemetry = self.running.composition.telemetry
+        telemetry.tls_certificate_expiry.labels("server").set(time.time() + 86400)
+        telemetry.shadow.labels("compared").inc()
+        telemetry.shadow_gain.observe(0.03)
+        telemetry.shadow_gain_error.observe(0.03)
 
     async def overload(self, session_id: str) -> None:
         """One on the device, one who waits and leaves, one for whom there is no room."""
@@ -61,7 +87,7 @@ class Visitors:
 
 async def answered(prometheus: Prometheus, query: Query) -> bool:
     """Whether the answer is live: there are figures, and not only zeros where there should be."""
-    figures = await prometheus.values(query.expr.replace("$__rate_interval", "1m"))
+    figures = await prometheus.values(query.filled())
     live = [figure for figure in figures if not math.isnan(figure)]
     return any(live) or bool(live and query.panel in MAY_BE_ZERO)
 
@@ -72,13 +98,17 @@ async def test_every_query_of_every_panel_is_answered_with_live_figures(
     program("prometheus")
     small, large = FakeBackbone("fake-small"), FakeBackbone("fake-large")
     limits = {"max_in_flight": 2, "cache_bytes": 36, "host_cache_bytes": 24, "route": "auto"}
+    entry = KeyEntry("all", frozenset({"admin"}), digest_of(KEY), KeyLimits())
     unanswered = queries()
     async with (
-        serving(small, large, heads=expecting(model_gap=0.1), **limits) as running,
-        connect(running, "rest") as rest,
-        connect(running, "grpc") as grpc,
-        prometheus(tmp_path, f"127.0.0.1:{running.http_port}") as server,
+        serving(
+            small, large, heads=expecting(model_gap=0.1), api_keys=entry.line(), **limits
+        ) as running,
+        connect(running, "rest", api_key=KEY) as rest,
+        connect(running, "grpc", api_key=KEY) as grpc,
+        prometheus(tmp_path, f"127.0.0.1:{running.http_port}", KEY) as server,
     ):
+        await check_fresh(server)
         visitors = Visitors(running, small, rest, grpc, photo)
         gives_up_at = time.monotonic() + PATIENCE_S
         while unanswered and time.monotonic() < gives_up_at:
@@ -89,6 +119,14 @@ async def test_every_query_of_every_panel_is_answered_with_live_figures(
             unanswered = [query for query in unanswered if not await answered(server, query)]
         assert not unanswered
         await check_rules(server)
+
+
+async def check_fresh(server: Prometheus) -> None:
+    """Before anybody came."""
+    asked = [query for query in queries() if query.panel in ZERO_WHEN_FRESH]
+    assert {query.panel for query in asked} == ZERO_WHEN_FRESH
+    found = {query: await server.values(query.filled()) for query in asked}
+    assert found == {query: [0.0] for query in asked}
 
 
 async def check_rules(server: Prometheus) -> None:

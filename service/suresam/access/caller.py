@@ -1,6 +1,7 @@
 """Whoever stands behind a request."""
 
 from collections.abc import Set as AbstractSet
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,6 +15,10 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 ANONYMOUS = "anonymous"
 """The one tenant of a service without keys."""
+
+TENANT: ContextVar[str | None] = ContextVar("tenant", default=None)
+"""Whose key came with the request of the current task, whatever became of it, for the log; None as
+long as no key is known, and without keys."""
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from suresam.access.account import Account
-from suresam.access.caller import ANONYMOUS, SCOPES, Caller, Scope
+from suresam.access.caller import ANONYMOUS, SCOPES, TENANT, Caller, Scope
 from suresam.access.key import bearer_key, digest_of
 from suresam.access.key_list import KeyEntry
 from suresam.access.limits import KeyLimits
@@ -110,6 +110,7 @@ class KeyedDoor:
     def admit(self, authorizations: Sequence[str], scope: Scope | None) -> Caller:
         """Whoever has the key, if it is for that."""
         caller = self._caller(authorizations)
+        TENANT.set(caller.tenant)
         if scope is not None and not caller.may(scope):
             self._telemetry.rejected.labels("permission_denied").inc()
             raise PermissionDenied(

@@ -10,6 +10,7 @@ _TABLE: dict[type[errors.ServiceError], tuple[HTTPStatus, StatusCode]] = {
     errors.ServiceError: (HTTPStatus.INTERNAL_SERVER_ERROR, StatusCode.INTERNAL),
     errors.RequestError: (HTTPStatus.BAD_REQUEST, StatusCode.INVALID_ARGUMENT),
     errors.InvalidRequest: (HTTPStatus.BAD_REQUEST, StatusCode.INVALID_ARGUMENT),
+    errors.NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, StatusCode.INVALID_ARGUMENT),
     errors.InvalidImage: (HTTPStatus.BAD_REQUEST, StatusCode.INVALID_ARGUMENT),
     errors.InvalidPrompt: (HTTPStatus.BAD_REQUEST, StatusCode.INVALID_ARGUMENT),
     errors.Unauthenticated: (HTTPStatus.UNAUTHORIZED, StatusCode.UNAUTHENTICATED),

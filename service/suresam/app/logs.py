@@ -7,14 +7,19 @@ import warnings
 
 import grpc
 
+from suresam.api.request_log import ACCESS
 from suresam.settings import Settings
 from suresam.tracing import current
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_OF_REQUESTS = ("tenant", "address", "api", "method", "code", "ms")
 
 
 class JsonLines(logging.Formatter):
     """One JSON object for each record, for those who collect logs.
+
+    What is about a request has fields of its own besides, as far as they are known: `tenant`,
+    `address`, `code`, and in the access log `api`, `method` and `ms`.
 
     `time` (UTC, ISO 8601), `level`, `logger`, `message`; `request_id` where the record is about a
     request, `trace_id` and `span_id` where that is traced, and `exception` with the stack.
@@ -29,6 +34,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        for name in _OF_REQUESTS:
+            if (value := getattr(record, name, None)) is not None:
+                told[name] = value
         if (request_id := getattr(record, "request_id", None)) is not None:
             told["request_id"] = request_id
         if (traced := current()) is not None:
@@ -49,6 +57,8 @@ def log_to_stderr(settings: Settings) -> None:
     handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_hang_up)
+    if settings.access_log:
+        logging.getLogger(ACCESS).setLevel(logging.INFO)
     # About odd uploads; their texts come from strangers and belong into no log.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)

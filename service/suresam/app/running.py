@@ -187,7 +187,8 @@ class RunningService:
             ),
             timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]  # a delay as any
             log_config=None,
-            # Nobody reads a client's address, and both headers cost every answer a little.
+            # The address that is logged is the peer's: a header may name any. And both of these
+            # headers cost every answer a little.
             proxy_headers=False,
             server_header=False,
             access_log=False,
@@ -204,7 +205,7 @@ class RunningService:
         if keys is not None:
             self._watches.append(keys)
         if tls is not None:
-            self._watches.append(watch_tls(tls))
+            self._watches.append(watch_tls(tls, parts.telemetry))
         if self._watches:
             self._watching = asyncio.create_task(self._watch_files())
 

@@ -1,14 +1,17 @@
 """Encryption of both servers, from files that may change while they run."""
 
 import logging
+import math
 import ssl
 from pathlib import Path
 
 import grpc
 
+from suresam.app.certificate import expires_at
 from suresam.app.file_watch import FileWatch
 from suresam.errors import ConfigurationError
 from suresam.settings import Settings
+from suresam.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,11 @@ class Tls:
         except OSError as error:
             raise ConfigurationError(f"cannot read {error.filename}: {error.strerror}") from None
         self._newest = newest
+        read = {"server": pair[1], "client_ca": client_ca}
+        self.expire_at = {
+            name: expires_at(pem.decode("latin-1")) for name, pem in read.items() if pem is not None
+        }
+        """When the first certificate of each file expires, Unix seconds, or None."""
         self._configuration = grpc.ssl_server_certificate_configuration([pair], client_ca)
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
@@ -102,11 +110,15 @@ def open_tls(settings: Settings) -> Tls | None:
     return Tls(Path(settings.tls_cert), Path(settings.tls_key), client_ca)
 
 
-def watch_tls(tls: Tls) -> FileWatch:
-    """Who takes up changes of the files."""
+def watch_tls(tls: Tls, telemetry: Telemetry) -> FileWatch:
+    """Who takes up changes of the files, and tells when what they hold expires."""
 
     def reload() -> None:
         tls.load()
+        for name, moment in tls.expire_at.items():
+            telemetry.tls_certificate_expiry.labels(name).set(
+                math.nan if moment is None else moment
+            )
         logger.info("TLS certificate read from %s", tls.paths[0])
 
     return FileWatch("TLS certificate", tls.paths, reload)

@@ -1,7 +1,9 @@
+import re
 from http import HTTPStatus
 
 import pytest
 from grpc import StatusCode
+from programs import ROOT
 
 from suresam import errors
 from suresam.api import status
@@ -74,3 +76,23 @@ def test_our_own_failures_tell_the_request_id_only(kind):
 
 def test_a_mistake_of_the_caller_is_told_as_it_is():
     assert status.public_message(errors.InvalidPrompt("point x=9"), "id-7") == "point x=9"
+
+
+def test_the_readme_lists_every_code_with_its_statuses():
+    """And those of unknown routes and methods, which no error has; REST's own have no other."""
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`[a-z_]+`.*?) \| (\d{3})[^|]*\|([^|]*)\|$", text, re.M)
+    listed = {
+        code: (int(http), grpc.strip())
+        for codes, http, grpc in rows
+        for code in re.findall(r"`([a-z_]+)`", codes)
+    }
+    answered = {
+        kind.code: (status.http_status(kind()), status.grpc_code(kind()).name) for kind in tree()
+    }
+    rest_only = {
+        "not_acceptable": (406, ""),
+        "not_found": (404, "UNIMPLEMENTED, without a code"),
+        "method_not_allowed": (405, ""),
+    }
+    assert listed == answered | rest_only

@@ -3,14 +3,16 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 import grpc
 
 from suresam.api.closing import Closing
 from suresam.api.grpc.caller import CALLER
 from suresam.api.request_id import HEADER, request_id_of
-from suresam.api.request_log import log_failure
+from suresam.api.request_log import ADDRESS, log_answer, log_failure
 from suresam.api.status import grpc_code, public_message, retry_after_s
 from suresam.errors import ServiceError
 from suresam.pb import segmentation_pb2 as pb
@@ -79,6 +81,8 @@ class Edge:
     @asynccontextmanager
     async def _call(self, method: str, context: Context) -> AsyncIterator[str]:
         started = time.monotonic()
+        # Now: of a call that has ended gRPC cannot be asked.
+        ADDRESS.set(partial(_address, context.peer()))
         pairs = context.invocation_metadata() or ()
         metadata = dict(pairs)
         proposed = metadata.get(HEADER)
@@ -105,11 +109,20 @@ class Edge:
             await _abort(context, told, request_id)
             raise AssertionError("abort raises") from error
         finally:
+            log_answer(request_id, "grpc", method, code, started)
             self._telemetry.requests.labels("grpc", method, code).inc()
             seconds = time.monotonic() - started
             self._telemetry.request_seconds.labels("grpc", method).observe(seconds)
             if traced is not None:
                 traced.end_rpc(None if status is None else status.name, code)
+
+
+def _address(peer: str) -> str | None:
+    # "ipv4:127.0.0.1:50000", "ipv6:%5B::1%5D:50000" or "unix:", as gRPC names whoever connected.
+    family, _, address = peer.partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return None
+    return unquote(address).rpartition(":")[0].strip("[]")
 
 
 async def _abort(context: Context, error: ServiceError, request_id: str) -> None:

@@ -1,6 +1,7 @@
 """The gate of the REST API: each route with the scope that it needs. What is not listed is shut."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from starlette.exceptions import HTTPException
@@ -38,9 +39,25 @@ NEEDS: Mapping[str, Mapping[str, _Needs]] = {
 """What each method of each route needs. A route of the application that is missing here answers
 404, with any key and without."""
 
-_PATTERNS = tuple((compile_path(path)[0], needs) for path, needs in NEEDS.items() if "{" in path)
 
-_NOWHERE: Mapping[str, _Needs] = {}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A route as the edge finds it in the scope, also of a request that never came to it.
+
+    Attributes:
+        path: with the names of its parameters.
+        methods: what each of them needs.
+    """
+
+    path: str
+    methods: Mapping[str, _Needs]
+
+
+_KNOWN = {path: _Known(path, needs) for path, needs in NEEDS.items()}
+
+_PATTERNS = tuple((compile_path(path)[0], route) for path, route in _KNOWN.items() if "{" in path)
+
+_NOWHERE = _Known("", {})
 
 
 class Gate:
@@ -67,7 +84,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         assert scope["type"] == "http", "the server is told to speak nothing else"
-        methods = _needs_of(scope["path"])
+        route = scope["route"] = _route_of(scope["path"])
+        methods = route.methods
         needs = methods.get(scope["method"])
         if needs == "nothing":
             await self._app(scope, receive, send)
@@ -83,11 +101,11 @@ class Gate:
             await self._app(scope, receive, send)
 
 
-def _needs_of(path: str) -> Mapping[str, _Needs]:
-    listed = NEEDS.get(path)
+def _route_of(path: str) -> _Known:
+    listed = _KNOWN.get(path)
     if listed is not None:
         return listed
-    return next((needs for pattern, needs in _PATTERNS if pattern.match(path)), _NOWHERE)
+    return next((route for pattern, route in _PATTERNS if pattern.match(path)), _NOWHERE)
 
 
 def _authorizations(scope: Scope) -> list[str]:

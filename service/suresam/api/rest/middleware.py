@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -10,9 +11,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from suresam.access.caller import TENANT
 from suresam.api.closing import Closing
 from suresam.api.request_id import HEADER, request_id_of
-from suresam.api.request_log import log_failure
+from suresam.api.request_log import ADDRESS, log_answer, log_failure
 from suresam.api.rest.disconnect import ClientGone
 from suresam.api.rest.error_body import code_of, error_json
 from suresam.api.status import http_status, public_message, retry_after_s
@@ -61,6 +63,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
+        ADDRESS.set(partial(_address, scope))
+        TENANT.set(None)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         proposed = headers.get(_HEADER)
         request_id = request_id_of(None if proposed is None else proposed.decode("latin-1"))
@@ -101,6 +105,7 @@ class Edge:
             self._telemetry.requests.labels("rest", method, code).inc()
             seconds = time.monotonic() - started
             self._telemetry.request_seconds.labels("rest", method).observe(seconds)
+            log_answer(request_id, "rest", method, code, started)
             if traced is not None:
                 traced.end_http(None if method == _UNKNOWN else method, status, code)
 
@@ -111,6 +116,11 @@ def _method_of(scope: Scope) -> str:
     if route is None or scope["method"] not in route.methods:
         return _UNKNOWN
     return f"{scope['method']} {route.path}"
+
+
+def _address(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]
 
 
 def _begin(tracer: "Tracer", scope: Scope, request_id: str) -> "ServerSpan | None":

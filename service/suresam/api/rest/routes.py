@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from suresam.api.rest.accept import wants
+from suresam.api.rest.accept import check_json, wants
 from suresam.api.rest.disconnect import unless_gone
 from suresam.api.rest.events import EventResponse
 from suresam.api.rest.overlay import PNG, overlay_png
@@ -40,7 +40,8 @@ _SHORT_ANSWER_BYTES = 16 * 1024
 """JSON of a few prompts and of their masks: read or written in a fraction of a millisecond."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 429, 500, 503, 504)
+    status: {"model": ErrorBody}
+    for status in (400, 401, 403, 404, 406, 409, 413, 429, 500, 503, 504)
 }
 
 _JSON_OR_EVENTS = (
@@ -89,6 +90,7 @@ async def metrics(request: Request) -> Response:
 @v1.get("/models", response_model=ModelsBody)
 async def models(request: Request) -> Response:
     """The family's members, their cost and origin, and the limits in force."""
+    check_json(request)
     info = await _service(request).router.describe()
     return _json(ModelsBody.from_domain(info))
 
@@ -118,6 +120,7 @@ async def segment(request: Request) -> Response:
 @v1.post("/sessions", status_code=201, response_model=SessionBody)
 async def create_session(request: Request) -> Response:
     """Upload one or more images (form files `image`) for repeated prompts."""
+    check_json(request)
     form = await _form(request, "session_id")
     chosen = form.fields.get("session_id", request.headers.get(SESSION_HEADER))
     if isinstance(chosen, bytes):
@@ -130,6 +133,7 @@ async def create_session(request: Request) -> Response:
 @v1.post("/sessions/{session_id}/images", status_code=201, response_model=SessionImageBody)
 async def add_image(request: Request, session_id: str) -> Response:
     """Upload one more image (form file `image`)."""
+    check_json(request)
     form = await _form(request)
     work = _service(request).router.add_image(session_id, form.only_image(), _tenant(request))
     image = await unless_gone(request, work)
@@ -155,6 +159,7 @@ async def segment_session(request: Request, session_id: str) -> Response:
 @v1.get("/sessions/{session_id}", response_model=SessionBody)
 async def get_session(request: Request, session_id: str) -> Response:
     """A session's images and when it expires."""
+    check_json(request)
     session = await _service(request).router.get_session(session_id, _tenant(request))
     return _json(SessionBody.from_domain(session), headers={SESSION_HEADER: session_id})
 
