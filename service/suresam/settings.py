@@ -1,17 +1,14 @@
 """Every setting: command line over environment (`SURESAM_*`) over default, read once."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from suresam.domain import MOST_PROMPTS
 from suresam.errors import ConfigurationError
 from suresam.refusals import reason_of
+from suresam.setting_conflicts import refuse_conflicts
+from suresam.setting_types import Bytes, Collector, Devices, Port
 
 _PREFIX = "SURESAM_"
 _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
@@ -27,27 +26,7 @@ _SET_BY_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+
 _OF_CLIENTS = "SURESAM_API_KEY"
 """No setting, but the key that our own clients send."""
 
-_DEVICES = re.compile(r"auto|cpu|cuda|(cpu|cuda:\d+)(,(cpu|cuda:\d+))*")
-
-_COLLECTOR = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?/?")
-
 _MIB = 2**20
-Port = Annotated[int, Field(ge=0, le=65535)]
-_WITH_UNIT = re.compile(r"(\d+)\s*([kKMGT])(i?)B")
-
-
-def _bytes_of(value: object) -> object:
-    """The number that "8GB" or "8GiB" means; anything else as it is."""
-    found = _WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        return value
-    number, prefix, binary = found.groups()
-    return int(number) * (1024 if binary else 1000) ** ("KMGT".index(prefix.upper()) + 1)
-
-
-Bytes = Annotated[int, Field(ge=0), BeforeValidator(_bytes_of)]
-"""A whole number, or with a unit such as 8GB (10^9 bytes each) or 8GiB (2^30)."""
-
 
 _SECRETS = ("api_keys",)
 _HIDDEN = "***"
@@ -114,7 +93,7 @@ class Settings(BaseSettings):
     models_dir: str | None = Field(
         None, description="folder of manifests and weights that is searched first"
     )
-    device: str = Field(
+    device: Devices = Field(
         "auto",
         description="where the models run: auto (CUDA if there is any), cpu, cuda, or a list such "
         "as cuda:0,cuda:1, each of which gets an engine of its own",
@@ -295,7 +274,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="of the log on standard error: lines to read, or JSON to collect"
     )
-    otlp_endpoint: str | None = Field(
+    otlp_endpoint: Collector = Field(
         None,
         description="collector of OpenTelemetry traces, over gRPC, such as http://collector:4317 "
         "or https://...; OTEL_* in the environment say the rest, such as headers and certificates "
@@ -314,22 +293,6 @@ class Settings(BaseSettings):
         description="log each answer: request id, tenant, address, call, code and milliseconds",
     )
 
-    @field_validator("device")
-    @classmethod
-    def _refuse_unknown_device(cls, value: str) -> str:
-        if not _DEVICES.fullmatch(value):
-            raise ValueError("must be 'auto', 'cpu', 'cuda' or a list such as 'cuda:0,cuda:1'")
-        return value
-
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _refuse_odd_collector(cls, value: str | None) -> str | None:
-        if not value:  # empty where a file of variables names it for those who want it
-            return None
-        if not _COLLECTOR.fullmatch(value):
-            raise ValueError("Input should be http://HOST:PORT or https://HOST:PORT")
-        return value
-
     @property
     def needs_key(self) -> bool:
         """Whether API keys are set, be it none at all of them."""
@@ -345,86 +308,9 @@ class Settings(BaseSettings):
         return {name: getattr(self, name) for name in _CLIENT_LIMITS}
 
     @model_validator(mode="after")
-    def _refuse_one_port_for_both(self) -> "Settings":
-        # Both may listen on one, and connections then go to either.
-        if self.http_port == self.grpc_port != 0:
-            raise ValueError(
-                f"http_port and grpc_port are both {self.http_port}; each server needs its own"
-            )
+    def _refuse_conflicts(self) -> "Settings":
+        refuse_conflicts(self)
         return self
-
-    @model_validator(mode="after")
-    def _refuse_contrary_deadlines(self) -> "Settings":
-        if self.default_deadline_ms > self.max_deadline_ms:
-            raise ValueError(
-                f"default_deadline_ms={self.default_deadline_ms:g} is over "
-                f"max_deadline_ms={self.max_deadline_ms:g}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_record_of_nothing(self) -> "Settings":
-        if self.shadow_file is not None and self.route != "shadow":
-            raise ValueError(
-                f"shadow_file={self.shadow_file} is written with route=shadow alone (this is "
-                f"route={self.route})"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_contrary_routing(self) -> "Settings":
-        if None not in (self.large_share, self.large_time_share):
-            raise ValueError(
-                f"large_share={self.large_share:g} is a part of the requests and "
-                f"large_time_share={self.large_time_share:g} of the device's time; give one of them"
-            )
-        if self.decision_log is not None and self.route != "auto":
-            raise ValueError(
-                f"decision_log={self.decision_log!r} needs route=auto; with "
-                f"route={self.route} there is nothing to decide"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_share_of_no_traces(self) -> "Settings":
-        if self.trace_ratio is not None and self.otlp_endpoint is None:
-            raise ValueError(
-                f"trace_ratio={self.trace_ratio:g} needs otlp_endpoint, to which traces are sent"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_two_lists_of_keys(self) -> "Settings":
-        if self.api_keys is not None and self.api_keys_file is not None:
-            raise ValueError("api_keys and api_keys_file are both set; one must hold all keys")
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_half_of_tls(self) -> "Settings":
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key need each other")
-        if self.tls_client_ca is not None and self.tls_cert is None:
-            raise ValueError("tls_client_ca needs tls_cert and tls_key")
-        return self
-
-    @model_validator(mode="after")
-    def _refuse_open_door(self) -> "Settings":
-        if not (self.needs_key or self.allow_anonymous or is_loopback(self.host)):
-            raise ValueError(
-                f"host {self.host} is reachable from other machines and no API keys are set; "
-                "set --api-keys-file, or pass --allow-anonymous if that is meant"
-            )
-        return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from suresam.errors import ConfigurationError
-from suresam.settings import Settings, client_api_key, is_loopback, read_settings
+from suresam.setting_conflicts import is_loopback
+from suresam.settings import Settings, client_api_key, read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from suresam.access.door import Door, KeyedDoor, OpenDoor
 from suresam.access.key_list import KeyEntry, parse_keys, read_key_file
 from suresam.app.file_watch import FileWatch
 from suresam.errors import ConfigurationError
-from suresam.settings import Settings, is_loopback
+from suresam.setting_conflicts import is_loopback
+from suresam.settings import Settings
 from suresam.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)

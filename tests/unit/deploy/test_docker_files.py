@@ -19,7 +19,8 @@ from suresam.api.rest.routes import probes
 from suresam.app import running
 from suresam.cli import serve
 from suresam.engine import worker
-from suresam.settings import Settings, is_loopback, read_settings
+from suresam.setting_conflicts import is_loopback
+from suresam.settings import Settings, read_settings
 from suresam.version import __version__
 
 DOCKERFILE = ROOT / "Dockerfile"
