@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -188,32 +189,21 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
     with log.open("a") as stderr:
         process = subprocess.Popen(
             (*command, "--api-keys-file", str(keys), *options),
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=stderr,
-            text=True,
             cwd=ROOT,
             preexec_fn=_begin_with_few_files,
         )
-    assert process.stdout is not None
-    greeting = ""
-    for line in process.stdout:
-        greeting += line
-        if "curl" in line:
-            break
-    rest = re.search(r"REST +(http://([\d.]+):(\d+))", greeting)
-    grpc = re.search(r"gRPC +[\d.]+:(\d+)", greeting)
     try:
-        assert rest is not None, log.read_text()
-        assert grpc is not None
-        ports = int(rest.group(3)), int(grpc.group(1))
+        rest, host, *ports = _announced(process, log)
         with httpx.Client(
-            base_url=rest.group(1),
+            base_url=rest,
             headers={"authorization": f"Bearer {key}"},
             timeout=PATIENCE_S,
             limits=httpx.Limits(max_keepalive_connections=0),
         ) as http:
             service = AttackedService(
-                rest.group(1), rest.group(2), *ports, key, process.pid, process, http, log
+                rest, host, *map(int, ports), key, process.pid, process, http, log
             )
             service.remember()
             yield service
@@ -224,8 +214,18 @@ def attacked_service(folder: Path, *options: str) -> Iterator[AttackedService]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
     assert process.returncode == 0, log.read_text()[-2000:]
+
+
+def _announced(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str, str, str]:
+    """Address, host and port of REST and the port of gRPC, which the log tells once it is ready."""
+    while True:
+        has_ended = process.poll() is not None
+        found = re.search(r"REST (http://([\d.]+):(\d+)), gRPC [\d.]+:(\d+)", log.read_text())
+        if found is not None:
+            return found.group(1, 2, 3, 4)
+        assert not has_ended, log.read_text()
+        time.sleep(0.05)
 
 
 def _begin_with_few_files() -> None:
