@@ -8,8 +8,8 @@ import pytest
 import schemathesis
 from attack.attacked_service import PATIENCE_S, PHOTO, AttackedService
 from attack.conftest import Rounds
+from attack.examples import try_examples
 from attack.tally import Tally
-from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode, checks
 from schemathesis.specs.openapi import checks as of_documents
 
@@ -86,17 +86,6 @@ def examine(operation: Any, mode: Any, random: Random, ask: Any, count: int) -> 
     """Try so many cases of an operation."""
     strategy = operation.as_strategy(generation_mode=mode)
 
-    @seed(random.getrandbits(32))
-    @settings(
-        max_examples=count,
-        derandomize=False,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def run(case: Any) -> None:
-        ask(case, random)
-
     with warnings.catch_warnings():  # of schemathesis and what it uses, about itself
         warnings.simplefilter("ignore")
-        run()
+        try_examples(lambda case: ask(case, random), strategy, random, count)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from attack.attacked_service import PATIENCE_S, PHOTO, AttackedService
 from attack.conftest import Rounds
+from attack.examples import try_examples
 from attack.tally import Tally
-from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from suresam.pb import segmentation_pb2 as pb
@@ -267,19 +267,7 @@ def examine(
 ) -> None:
     """Try so many inputs a round; one that fails is made small by Hypothesis."""
     for random in rounds(1):
-
-        @seed(random.getrandbits(32))
-        @settings(
-            max_examples=count,
-            derandomize=False,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(inputs)
-        def run(given_input: Any) -> None:
-            check(given_input)
-
-        run()
+        try_examples(check, inputs, random, count)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from suresam.cancellation import is_cancelled_by_others
+from suresam.cancellation import cancelled_after
 from suresam.errors import DeadlineExceeded
 
 T = TypeVar("T")
@@ -26,28 +26,13 @@ async def wait_all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def within(remaining_ms: float, work: Coroutine[Any, Any, T]) -> T:
     """Wait for work until the caller's deadline; what is still queued then is dropped.
 
-    The work runs in the caller's own task, since one more for each request is not free.
-
     Raises:
         DeadlineExceeded
     """
-    task = asyncio.current_task()
-    assert task is not None, "work is waited for in a task"
-    is_late = False
-
-    def stop() -> None:
-        nonlocal is_late
-        is_late = True
-        task.cancel()
-
-    timer = asyncio.get_running_loop().call_later(remaining_ms / 1000, stop)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not is_late or is_cancelled_by_others(task):
-            raise
-        raise DeadlineExceeded(
+    with cancelled_after(
+        remaining_ms / 1000,
+        lambda: DeadlineExceeded(
             f"the answer was not ready within the {remaining_ms:.0f} ms that were left"
-        ) from None
-    finally:
-        timer.cancel()
+        ),
+    ):
+        return await work

@@ -1,6 +1,5 @@
 """What comes in on a gRPC call before its method sees it: messages that cannot be read, or none."""
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias
@@ -10,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from suresam.api.grpc.edge import Context, Edge
 from suresam.api.grpc.weight import check_weight
+from suresam.cancellation import cancelled_after
 from suresam.errors import DeadlineExceeded, InvalidRequest, ServiceError
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -78,28 +78,11 @@ class Intake:
             await self._edge.refuse(name, context, error)
 
     async def _first(self, stream: AsyncIterator[bytes]) -> bytes:
-        task = asyncio.current_task()
-        assert task is not None, "a call runs in a task"
-        is_late = False
-
-        def give_up() -> None:
-            nonlocal is_late
-            is_late = True
-            task.cancel()
-
-        watch = asyncio.get_running_loop().call_later(self._max_first_s, give_up)
-        try:
+        limit_s = self._max_first_s
+        late = DeadlineExceeded(f"no message came within {limit_s:g} s (limit {limit_s:g} s)")
+        with cancelled_after(limit_s, lambda: late):
             async for message in stream:
                 return message
-        except asyncio.CancelledError:
-            if is_late:
-                raise DeadlineExceeded(
-                    f"no message came within {self._max_first_s:g} s (limit "
-                    f"{self._max_first_s:g} s)"
-                ) from None
-            raise
-        finally:
-            watch.cancel()
         raise InvalidRequest("the call ended before its message")
 
 
