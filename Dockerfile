@@ -86,9 +86,10 @@ WORKDIR /tmp
 USER 10001:10001
 EXPOSE 8080 50051
 STOPSIGNAL SIGTERM
-# http.client, because urllib would send this through a proxy that the environment names.
+# http.client, because urllib would send this through a proxy that the environment names. With TLS by
+# SURESAM_TLS_CERT it asks itself, so whose certificate that is does not matter here.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
-    CMD ["python", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import os, ssl, sys, http.client as h; tls = {'context': ssl._create_unverified_context()} if os.environ.get('SURESAM_TLS_CERT') else {}; c = (h.HTTPSConnection if tls else h.HTTPConnection)('127.0.0.1', 8080, timeout=4, **tls); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["suresam"]
 # Without API keys whoever reaches the ports is served, so publish them with care.
 CMD ["serve", "--host", "0.0.0.0", "--allow-anonymous"]

@@ -1,14 +1,19 @@
 """TLS on both servers: who is let in, and certificates that change while they run."""
 
 import asyncio
+import json
+import os
+import re
 import shutil
 import ssl
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from device import CLICK, until, value
+from programs import ROOT
 
 from suresam.app.certificate import expires_at
 from suresam.client import AsyncClient, AsyncGrpcClient, Tls
@@ -19,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 ANSWER_S = 20
+DOCKERFILE = ROOT / "Dockerfile"
 
 
 @dataclass
@@ -106,6 +112,27 @@ async def test_both_servers_speak_tls_and_nothing_else(
             assert not await client.ready()
         async with connect(running, transport, timeout_s=ANSWER_S) as client:
             assert not await client.ready()
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+async def test_the_images_health_check_asks_whether_work_is_taken(serving, issued, has_tls):
+    [command] = re.findall(r"^HEALTHCHECK .*\n +CMD (.*)$", DOCKERFILE.read_text(), re.MULTILINE)
+    cert, key, *_ = issued
+    tls = {"tls_cert": str(cert), "tls_key": str(key)} if has_tls else {}
+    environment = os.environ | ({"SURESAM_TLS_CERT": str(cert)} if has_tls else {})
+
+    async def exit_code(port):
+        _, *arguments = json.loads(command.replace("8080", str(port)))
+        check = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
+        return await check.wait()
+
+    async with serving(drain_delay_s=60, **tls) as running:
+        assert await exit_code(running.http_port) == 0
+        stop = asyncio.create_task(running.stop())
+        await until(lambda: not running.is_ready())
+        assert await exit_code(running.http_port) == 1
+        running.hurry()
+        await stop
 
 
 async def test_clients_must_show_a_certificate_of_the_authority(
