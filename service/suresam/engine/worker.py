@@ -3,10 +3,10 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ from suresam.engine.device_errors import as_service_error, is_device_lost
 from suresam.engine.device_threads import DeviceThreads
 from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, bill, fail, note_run
 from suresam.engine.quarantine import Quarantine
+from suresam.engine.queue_gauges import report_queue
 from suresam.engine.row_caps import RowCaps
-from suresam.engine.scheduler import DECODE, ENCODE, BatchLimits, Scheduler
+from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
     ConfigurationError,
@@ -100,14 +101,7 @@ class Worker:
         # Held while an embedding is kept, so that a thread that was replaced keeps none.
         self._putting = threading.Lock()
         self._thread: threading.Thread | None = None
-        for stage in (ENCODE, DECODE):
-            age_s = telemetry.queue_age_seconds.labels(stage, device)
-            age_s.set_function(partial(self.queue_age_s, stage))
-            for model in backbones:
-                depth = telemetry.queue_depth.labels(stage, model)
-                depth.set_function(partial(self._queue_depth, stage, model))
-        cost_s = telemetry.queue_cost_seconds.labels(device)
-        cost_s.set_function(self._queue_cost_s)
+        report_queue(telemetry, self, device, backbones)
 
     def start(self) -> None:
         """Start the thread; it warms every model up first."""
@@ -191,6 +185,11 @@ class Worker:
     def work_ms(self, rows: Mapping[tuple[str, str], int]) -> float:
         """Device milliseconds of rows by (stage, model), by the cost table."""
         return self._scheduler.work_ms(rows)
+
+    def waiting(self) -> Counter[tuple[str, str]]:
+        """Jobs that wait, by (stage, model), without those in the background."""
+        with self._changed:
+            return self._scheduler.waiting()
 
     def queue_age_s(self, stage: str) -> float:
         """Seconds for which the oldest job of a stage has waited; 0 when none waits.
@@ -388,14 +387,6 @@ class Worker:
     def _make_way(self) -> None:
         for job in self._scheduler.given_up():
             fail(job, GivenUp())
-
-    def _queue_depth(self, stage: str, model: str) -> float:
-        with self._changed:
-            return self._scheduler.waiting()[stage, model]
-
-    def _queue_cost_s(self) -> float:
-        with self._changed:
-            return self.work_ms(self._scheduler.waiting()) / 1000
 
     def _launch_ms(self, stage: str, model: str, rows: int) -> float:
         known_ms = self._costs.launch_ms(stage, model, rows)
