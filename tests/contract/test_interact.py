@@ -359,24 +359,32 @@ async def test_a_client_that_leaves_costs_the_device_nothing(running, connect, c
     await other.close()
 
 
-async def test_prompts_after_the_drain_began_are_refused(running, client, fake):
-    feed = Feed()
-    held = await hold(fake, client, "mine")
-    feed.send(CLICK)
-    answers = client.interact("mine", feed)
-    first = asyncio.ensure_future(anext(answers))
-    await waiting(running, 1)
-    stop = asyncio.create_task(running.stop())
-    await until(lambda: running.composition.engine.is_closed)
-    feed.send(CLICK)
-    refused = await first
-    assert (refused.index, refused.result.error.code) == (1, "shutting_down")
-    fake.gate.set()
-    finished = await anext(answers)
-    assert (finished.index, finished.result.error) == (0, None)
-    feed.end()
-    assert [answer async for answer in answers] == []
-    await asyncio.gather(held, stop)
+async def test_prompts_after_the_drain_began_are_refused(serving, connect, photo, fake):
+    # The delay is over when we say so: after it, the stream itself would be ended.
+    async with (
+        serving(fake, drain_delay_s=60) as running,
+        connect(running, "grpc") as client,
+    ):
+        await client.create_session([photo()], "mine")
+        feed = Feed()
+        held = await hold(fake, client, "mine")
+        feed.send(CLICK)
+        answers = client.interact("mine", feed)
+        first = asyncio.ensure_future(anext(answers))
+        await waiting(running, 1)
+        stop = asyncio.create_task(running.stop())
+        await until(lambda: running.composition.engine.is_closed)
+        feed.send(CLICK)
+        refused = await first
+        assert (refused.index, refused.result.error.code) == (1, "shutting_down")
+        fake.gate.set()
+        finished = await anext(answers)
+        assert (finished.index, finished.result.error) == (0, None)
+        feed.end()
+        assert [answer async for answer in answers] == []
+        await held
+        running.hurry()
+        await stop
 
 
 async def test_prompts_that_fail_to_come_end_the_stream_after_what_was_sent(client):

@@ -24,7 +24,7 @@ from suresam.api.upload_times import UploadTimes
 from suresam.app.compose import Composition
 from suresam.app.file_watch import FileWatch
 from suresam.app.keys import watch_keys
-from suresam.app.tls import open_tls, watch_tls
+from suresam.app.tls import Tls, open_tls, watch_tls
 from suresam.app.tracing import open_export
 from suresam.errors import ConfigurationError
 
@@ -122,12 +122,20 @@ class RunningService:
             ConfigurationError: an address is taken or not this machine's, or TLS files that cannot
                 be used.
         """
-        parts, settings = self.composition, self.composition.settings
+        settings = self.composition.settings
         tls = open_tls(settings)
-        export = self._export = open_export(settings)
-        tracer = None if export is None else export.tracer
+        self._export = open_export(settings)
         http_socket = _bind("http_port", settings.host, settings.http_port)
         self.http_port = http_socket.getsockname()[1]
+        try:
+            await self._serve_on(http_socket, tls)
+        except BaseException:
+            http_socket.close()
+            raise
+
+    async def _serve_on(self, http_socket: socket.socket, tls: Tls | None) -> None:
+        parts, settings = self.composition, self.composition.settings
+        tracer = None if self._export is None else self._export.tracer
         edge = Edge(parts.telemetry, self._closing, tracer)
         times = UploadTimes(settings.max_upload_idle_s, settings.max_upload_s)
         self._grpc = GrpcServer(
@@ -157,11 +165,7 @@ class RunningService:
                 settings.host, settings.grpc_port, None if tls is None else tls.grpc_credentials()
             )
         except OSError as error:
-            http_socket.close()
             raise ConfigurationError(f"grpc_port={settings.grpc_port}: {error}") from None
-        except ConfigurationError:
-            http_socket.close()
-            raise
         app = build_application(
             Service(
                 door=parts.door,
