@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## run the test suite, all but what `make parity` alone runs 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 	  --no-loadscope-reorder -m 'not slow' $(T)
 
-ATTACK_SECONDS ?= 40
+ATTACK_SECONDS ?= 20
 attack: $(VENV)/.dev ## attack the service for long (ATTACK_SECONDS for each attack; T=path to narrow it)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(T),tests/attack) --timeout 1800 \
 	  --attack-seconds $(ATTACK_SECONDS)
