@@ -94,5 +94,7 @@ def test_the_readme_lists_every_code_with_its_statuses():
         "not_acceptable": (406, ""),
         "not_found": (404, "UNIMPLEMENTED, without a code"),
         "method_not_allowed": (405, ""),
+        "request_timeout": (408, ""),
+        "request_header_fields_too_large": (431, ""),
     }
     assert listed == answered | rest_only
