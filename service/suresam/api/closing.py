@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import TypeVar
 
+from suresam.api.messages import Message, next_message
 from suresam.cancellation import is_cancelled_by_others
 from suresam.errors import ShuttingDown
-
-Message = TypeVar("Message")
 
 
 class Closing:
@@ -86,7 +84,7 @@ class Closing:
         """
         while True:
             with self.reading():
-                message = await _next(stream)
+                message = await next_message(stream)
             if message is None:
                 return
             yield message
@@ -94,9 +92,3 @@ class Closing:
 
 def _too_late() -> ShuttingDown:
     return ShuttingDown("the server is stopping, and not all of this had arrived")
-
-
-async def _next(stream: AsyncIterator[Message]) -> Message | None:
-    async for message in stream:
-        return message
-    return None

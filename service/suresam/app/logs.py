@@ -12,17 +12,16 @@ from suresam.settings import Settings
 from suresam.tracing import current
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_OF_REQUESTS = ("tenant", "address", "api", "method", "code", "ms")
+_OF_REQUESTS = ("request_id", "tenant", "address", "api", "method", "code", "ms")
 
 
 class JsonLines(logging.Formatter):
     """One JSON object for each record, for those who collect logs.
 
-    What is about a request has fields of its own besides, as far as they are known: `tenant`,
-    `address`, `code`, and in the access log `api`, `method` and `ms`.
-
-    `time` (UTC, ISO 8601), `level`, `logger`, `message`; `request_id` where the record is about a
-    request, `trace_id` and `span_id` where that is traced, and `exception` with the stack.
+    `time` (UTC, ISO 8601), `level`, `logger`, `message`, and `exception` with the stack. What is
+    about a request has fields of its own besides, as far as they are known: `request_id`, `tenant`,
+    `address`, `code`, in the access log `api`, `method` and `ms`, and `trace_id` and `span_id`
+    where it is traced.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -37,8 +36,6 @@ class JsonLines(logging.Formatter):
         for name in _OF_REQUESTS:
             if (value := getattr(record, name, None)) is not None:
                 told[name] = value
-        if (request_id := getattr(record, "request_id", None)) is not None:
-            told["request_id"] = request_id
         if (traced := current()) is not None:
             told |= {"trace_id": traced.trace_id, "span_id": traced.span_id}
         if record.exc_info:

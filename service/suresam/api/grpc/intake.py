@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from suresam.api.grpc.edge import Context, Edge
 from suresam.api.grpc.weight import check_weight
+from suresam.api.messages import next_message
 from suresam.cancellation import cancelled_after
 from suresam.errors import DeadlineExceeded, InvalidRequest, ServiceError
 
@@ -81,9 +82,10 @@ class Intake:
         limit_s = self._max_first_s
         late = DeadlineExceeded(f"no message came within {limit_s:g} s (limit {limit_s:g} s)")
         with cancelled_after(limit_s, lambda: late):
-            async for message in stream:
-                return message
-        raise InvalidRequest("the call ended before its message")
+            message = await next_message(stream)
+        if message is None:
+            raise InvalidRequest("the call ended before its message")
+        return message
 
 
 async def _decoded(

@@ -3,12 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
 
+from suresam.api.messages import Message, next_message
 from suresam.api.upload_times import UploadTimes
 from suresam.errors import DeadlineExceeded
-
-Message = TypeVar("Message")
 
 
 async def paced(
@@ -32,7 +30,7 @@ async def paced(
     while True:
         left_s = max_total_s - (time.monotonic() - started)
         try:
-            message = await asyncio.wait_for(_next(iterator), min(max_idle_s, left_s))
+            message = await asyncio.wait_for(next_message(iterator), min(max_idle_s, left_s))
         except (asyncio.TimeoutError, TimeoutError):
             if left_s <= max_idle_s:
                 spent_s = time.monotonic() - started
@@ -48,9 +46,3 @@ async def paced(
             return
         num_messages += 1
         yield message
-
-
-async def _next(stream: AsyncIterator[Message]) -> Message | None:
-    async for message in stream:
-        return message
-    return None

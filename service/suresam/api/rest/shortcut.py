@@ -23,13 +23,14 @@ class Shortcut:
 
     def __init__(self, app: Starlette, routes: Sequence[Route]) -> None:
         self._app = app
-        # Clicks, which are the most, have the longest path.
-        self._routes = sorted(routes, key=lambda route: -len(route.path))
+        self._routes: dict[str, list[Route]] = {}
+        for route in routes:
+            self._routes.setdefault(route.path, []).append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            for route in self._routes:
+            for route in self._routes.get(scope["route"].path, ()):  # as the gate found it
                 match, found = route.matches(scope)
                 if match is Match.FULL:
                     scope.update(found, app=self._app)
