@@ -299,7 +299,11 @@ async def test_no_more_prompts_than_the_limit_are_in_progress(running, client, f
 
 async def test_a_client_that_does_not_read_holds_only_its_own_stream(serving, connect, photo):
     fake = FakeBackbone("fake-small", input_size=512)  # 196,608 bytes of arrays an answer
-    async with serving(fake) as running, connect(running, "grpc") as client:
+    # A busy machine refuses nobody for want of time, or fewer than 32 would be decoded.
+    async with (
+        serving(fake, default_deadline_ms=60_000) as running,
+        connect(running, "grpc") as client,
+    ):
         await client.create_session([photo()], "mine")
         fake.launches.clear()
         answers = client.interact("mine", [CLICK] * 80, **LARGE)
