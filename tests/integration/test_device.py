@@ -163,6 +163,32 @@ async def test_who_could_not_be_in_time_is_refused_with_the_time_that_is_missing
         await asyncio.gather(held, many, patient)
 
 
+async def test_while_clicks_are_refused_no_picture_comes_in_that_would_bring_more(
+    serving, connect, transport, photo
+):
+    fake = FakeBackbone("fake-small", FakeCosts(decode_row_ms=50))
+    async with serving(fake) as running, connect(running, transport) as client:
+        session = (await client.create_session([photo()])).session_id
+        held = await hold(fake, client, session)
+        many = asyncio.create_task(client.segment_session(session, [CLICK] * 40))
+        await waiting(running, 40)
+        for _ in range(8):  # each is forgotten in a second, should they take long
+            with pytest.raises(Overloaded, match="waiting for others"):
+                await client.segment_session(session, CLICK, deadline_ms=700)
+        crowded = r"100% of the clicks on pictures that are here .* let in up to 10%"
+        with pytest.raises(Overloaded, match=crowded) as caught:
+            await client.create_session([photo(red=1)])
+        assert caught.value.retry_after_s >= 1
+        assert value(running, "rejected_total", reason="crowd") == 1
+        if transport == "rest":
+            with pytest.raises(Overloaded, match=crowded):
+                await client.add_image(session, photo(red=1))
+        fake.costs = FakeCosts()
+        fake.gate.set()
+        await asyncio.gather(held, many, *(client.segment_session(session, CLICK) for _ in "12"))
+        await client.segment(photo(red=1), CLICK)  # a picture that brings no other clicks
+
+
 async def test_a_newer_click_supersedes_an_older_one_that_still_waits(
     serving, connect, transport, photo
 ):

@@ -16,6 +16,7 @@ from suresam.engine.affinity import Affinity
 from suresam.engine.client import AddImageCall, CreateSessionCall, SegmentCall, SegmentReply
 from suresam.engine.device import Device, DeviceImage
 from suresam.engine.limits import EngineLimits
+from suresam.engine.newcomers import Newcomers
 from suresam.engine.permits import Kind, Permits
 from suresam.engine.preparation import Preparation, Wish
 from suresam.engine.reading_room import ReadingRoom
@@ -60,6 +61,7 @@ class Frontend:
             self._sessions, self._affinity, len(self._devices), telemetry
         )
         self._permits = Permits(limits.max_in_flight, self._backlog_ms, self.is_ready, telemetry)
+        self._newcomers = Newcomers(telemetry)
         telemetry.engine_up.set_function(
             lambda: float(all(device.is_ready() for device in self._devices))
         )
@@ -101,11 +103,14 @@ class Frontend:
         kind: Kind = "click" if call.image is None else "upload"
         # Who asks for nobody may have come from a request that is traced, and is no part of it.
         part = nullcontext() if call.is_free else span("engine")
-        with part as traced, self._permits.permit(kind, call.remaining_ms):
+        is_click = kind == "click" and not (call.is_escalation or call.is_free)
+        watched = self._newcomers.clicking(call.tenant) if is_click else nullcontext()
+        with watched, part as traced, self._permits.permit(kind, call.remaining_ms):
             return await within(call.remaining_ms, self._segment(call, traced))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
+        self._newcomers.let_in(call.tenant)
         with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
             self._sessions.check_new_id(call.tenant, call.session_id)
             self._sessions.check_num_images(len(call.images))
@@ -115,6 +120,7 @@ class Frontend:
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
+        self._newcomers.let_in(call.tenant)
         with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
             held = self._sessions.get(call.tenant, call.session_id)
             self._sessions.check_num_images(len(held.images) + 1)

@@ -1,0 +1,110 @@
+"""Pictures that clicks will follow, and when there are clicks enough."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from suresam.engine.admission import retry_s
+from suresam.errors import Overloaded
+from suresam.telemetry import Telemetry
+
+_MEMORY_S = 1.0
+"""For which a click counts, in the mean."""
+
+_FEW_REFUSED = 3.0
+_MOST_REFUSED = 0.1
+"""Clicks of a tenant, and their share of all, that may be refused where all of its pictures are let
+in. One click alone may have had a deadline that nobody could meet."""
+
+_ONE_IN = 10
+"""Of the pictures that come while more are refused, one in so many is let in all the same."""
+
+
+@dataclass(slots=True)
+class _Clicks:
+    """A tenant's last clicks, each of which counts for less from moment to moment.
+
+    Attributes:
+        asked: all.
+        refused: of them.
+        at: monotonic seconds of the last one.
+        num_sent_away: pictures since the last one that was let in.
+    """
+
+    asked: float = 0.0
+    refused: float = 0.0
+    at: float = -math.inf
+    num_sent_away: int = 0
+
+    def share_refused(self) -> float:
+        return self.refused / self.asked if self.asked else 0.0
+
+    def fade(self, now: float) -> None:
+        weight = math.exp((self.at - now) / _MEMORY_S)
+        self.asked *= weight
+        self.refused *= weight
+        self.at = now
+
+
+class Newcomers:
+    """Keeps a tenant's pictures out of sessions while its clicks are refused for want of time.
+
+    Each would bring more clicks, and whoever sent it would be let in only to be sent away click by
+    click. So those who are inside go on undisturbed, and the others are told at the door. Clicks
+    without end do not keep all others out: one picture in ten comes in even then. Tenants are
+    apart: who asks for what cannot be done in time closes nobody else's door.
+
+    Used by the event loop alone.
+
+    Args:
+        telemetry: counts refusals.
+        clock: monotonic seconds.
+
+    Source: Cherkasova and Phaal (2002), "Session-Based Admission Control: A Mechanism for Peak Load
+    Management of Commercial Web Sites".
+    """
+
+    def __init__(self, telemetry: Telemetry, clock: Callable[[], float] = time.monotonic) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+        self._clicks: dict[str, _Clicks] = {}
+
+    @contextlib.contextmanager
+    def clicking(self, tenant: str) -> Iterator[None]:
+        """A click on a session, for the length of a `with` block: was it refused?"""
+        is_refused = False
+        try:
+            yield
+        except Overloaded:
+            is_refused = True
+            raise
+        finally:
+            clicks = self._clicks.setdefault(tenant, _Clicks())
+            clicks.fade(self._clock())
+            clicks.asked += 1
+            clicks.refused += is_refused
+
+    def let_in(self, tenant: str) -> None:
+        """Let a picture into a session.
+
+        Raises:
+            Overloaded: the tenant's clicks are more than can be answered in time.
+        """
+        clicks = self._clicks.get(tenant)
+        if clicks is None:
+            return
+        clicks.fade(self._clock())
+        share = clicks.share_refused()
+        is_crowded = clicks.refused > _FEW_REFUSED and share > _MOST_REFUSED
+        if not is_crowded or clicks.num_sent_away == _ONE_IN - 1:
+            clicks.num_sent_away = 0
+            return
+        clicks.num_sent_away += 1
+        self._telemetry.rejected.labels("crowd").inc()
+        raise Overloaded(
+            f"{share:.0%} of the clicks on pictures that are here could not be taken just now "
+            f"(more pictures are let in up to {_MOST_REFUSED:.0%})",
+            retry_after_s=retry_s(_MEMORY_S * 1000),
+        )
