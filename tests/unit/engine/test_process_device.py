@@ -17,7 +17,9 @@ from suresam.domain import Prediction
 from suresam.engine.cache import CacheLimits
 from suresam.engine.frontend import Frontend
 from suresam.engine.limits import EngineLimits
+from suresam.engine.process.child import Child
 from suresam.engine.process.device import ProcessDevice
+from suresam.engine.process.messages import State
 from suresam.engine.scheduler import BatchLimits
 from suresam.errors import ConfigurationError, NotReady, Quarantined, WorkerFailed
 from suresam.segmentation.images import ImageLimits
@@ -249,6 +251,23 @@ async def test_an_engine_that_cannot_be_forked_is_tried_again(engine, monkeypatc
         raise OSError("no descriptor left")
 
     monkeypatch.setattr("suresam.engine.process.child.socket_pair", fail)
+    os.kill(pid(engine), signal.SIGKILL)
+    assert isinstance((await again(engine, CALL)).predictions[0], Prediction)
+
+
+async def test_an_engine_that_is_killed_before_it_says_that_it_is_ready_is_replaced(
+    start, backbone, monkeypatch
+):
+    """It is ready by its state already, and whoever waited for that asks it."""
+    receive = Child._receive
+
+    def without_answers(child, message):
+        if isinstance(message, State):
+            receive(child, message)
+
+    monkeypatch.setattr(Child, "_receive", without_answers)
+    engine = await start(partial(members_of, [backbone]))
+    monkeypatch.undo()
     os.kill(pid(engine), signal.SIGKILL)
     assert isinstance((await again(engine, CALL)).predictions[0], Prediction)
 

@@ -40,6 +40,7 @@ class Child:
 
     Attributes:
         state: as last heard.
+        was_ready: whether it ever was.
         metrics: as last asked for.
     """
 
@@ -47,6 +48,7 @@ class Child:
         self._context = context
         self._charge = charge
         self.state = State(is_ready=False, backlog_ms=0.0)
+        self.was_ready = False
         self.metrics: tuple[Metric, ...] = ()
         self._num_heard = 0
         self._starting: asyncio.Future[None] | None = None
@@ -159,6 +161,7 @@ class Child:
             return
         if isinstance(message, State):
             self.state = message
+            self.was_ready |= message.is_ready
             return
         self.state = replace(self.state, backlog_ms=message.backlog_ms)
         reply = self._calls.get(message.number)

@@ -178,12 +178,12 @@ class ProcessDevice:
         num_failures = 0
         while not self._is_closing and self._failure is None:
             child = self._child = Child(self._context, self._charge)
-            was_ready = False
             try:
-                was_ready = await self._live(child)
+                await self._live(child)
             except Exception as error:  # whatever it is, there must be another child
                 logger.exception("the engine process could not be started")
                 self._fail(NotReady(f"the engine process could not be started: {error!r}"))
+            self._was_ready |= child.was_ready
             await self._tell_peers()
             code = await child.stop()
             self._child = None
@@ -191,41 +191,37 @@ class ProcessDevice:
             if self._is_closing or self._failure is not None:
                 return
             logger.error("the engine process ended (exit code %s); starting another", code)
-            num_failures = 0 if was_ready else num_failures + 1
+            num_failures = 0 if child.was_ready else num_failures + 1
             if num_failures == _MOST_FAILURES:
                 self._lost.set()
             if num_failures:
                 await asyncio.sleep(min(2.0 ** (num_failures - 1), _LONGEST_PAUSE_S))
 
-    async def _live(self, child: Child) -> bool:
-        """A child's life, from its start to its end or silence; whether it was ever ready."""
+    async def _live(self, child: Child) -> None:
+        """A child's life, from its start to its end or silence."""
         await child.start(self._memory, self._build, self._limits)
         gone = asyncio.ensure_future(child.wait_gone(self._limits.launch_timeout_s))
         ready = asyncio.ensure_future(child.ask("wait_ready"))
         try:
             await asyncio.wait((gone, ready), timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                self._fail(NotReady("the engine process did not become ready"))
-                return False
-            try:
+            if ready.done():
                 await ready
-            except WorkerFailed:
-                self._fail(NotReady("the engine process died early; the log may say why"))
-                return False
-            except (ServiceError, ConfigurationError) as error:
-                logger.error("the engine process did not become ready: %s", error)
-                self._fail(error)
-                return False
-            self._was_ready = True
-            await gone
-            return True
+                await gone
+            elif not child.was_ready:
+                self._fail(NotReady("the engine process did not become ready"))
+        except WorkerFailed:
+            self._fail(NotReady("the engine process died early; the log may say why"))
+        except (ServiceError, ConfigurationError) as error:
+            logger.error("the engine process did not become ready: %s", error)
+            self._fail(error)
         finally:
             gone.cancel()
             ready.cancel()
 
     def _fail(self, error: Exception) -> None:
         """Tell whoever starts us; once somebody is served it is tried again instead."""
-        if not self._was_ready:
+        # Not by the answer to `wait_ready`, before which a child that is ready may be killed.
+        if not (self._was_ready or (self._child is not None and self._child.was_ready)):
             self._failure = error
 
     async def _tell_peers(self) -> None:
