@@ -94,3 +94,22 @@ def start_worker(telemetry, cache):
         for backbone in backbones:
             backbone.gate.set()
         worker.stop()
+
+
+@pytest.fixture
+def backbone():
+    return FakeBackbone()
+
+
+@pytest.fixture
+def hold(encode_job):
+    """Closes a device's gate with an upload in front of it; what is submitted then must wait."""
+
+    def held(worker, backbone):
+        backbone.gate.clear()
+        job = encode_job()
+        worker.submit(job)
+        wait_for(job.reply.running)
+        return job
+
+    return held
