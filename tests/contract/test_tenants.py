@@ -1,13 +1,14 @@
-"""Nothing of another tenant's, over both transports."""
+"""Nothing of another tenant's, and no waiting for all of it, over both transports."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from device import CLICK, value
+from device import CLICK, hold, value, waiting
 from keys import key_line, refusal
 
-from suresam.errors import SessionNotFound
-from suresam.segmentation.fake import FakeBackbone
+from suresam.errors import Overloaded, SessionNotFound
+from suresam.segmentation.fake import FakeBackbone, FakeCosts
 
 
 @pytest.fixture
@@ -73,3 +74,29 @@ async def test_adding_an_image_to_another_tenants_session_is_refused_alike(
         one = await refusal(his.add_image("hers", photo()))
         other = await refusal(his.add_image("nils", photo()))
         assert one.message.replace("hers", "nils") == other.message
+
+
+async def test_nobody_is_refused_for_what_another_tenant_has_asked(
+    serving, connect, transport, alice, bob, photo
+):
+    """Forty prompts of hers take two seconds; his click takes its turn before most of them."""
+    fake = FakeBackbone("fake-small", FakeCosts(decode_row_ms=50))
+    async with AsyncExitStack() as stack:
+        keys = f"{key_line('alice', alice)}\n{key_line('bob', bob)}"
+        running = await stack.enter_async_context(serving(fake, api_keys=keys))
+        hers, his = [
+            await stack.enter_async_context(connect(running, transport, api_key=key))
+            for key in (alice, bob)
+        ]
+        session = (await hers.create_session([photo()])).session_id
+        own = (await his.create_session([photo()])).session_id
+        held = await hold(fake, hers, session)
+        many = asyncio.create_task(hers.segment_session(session, [CLICK] * 40))
+        await waiting(running, 40)
+        with pytest.raises(Overloaded):
+            await hers.segment_session(session, CLICK, deadline_ms=1500)
+        click = asyncio.create_task(his.segment_session(own, CLICK, deadline_ms=1500))
+        await waiting(running, 41)
+        fake.costs = FakeCosts()
+        fake.gate.set()
+        await asyncio.gather(held, many, click)

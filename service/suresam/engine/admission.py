@@ -30,7 +30,7 @@ class Admission:
         self._telemetry = telemetry
 
     @contextlib.contextmanager
-    def work(self, rows: Rows, remaining_ms: float) -> Iterator[Work]:
+    def work(self, tenant: str, rows: Rows, remaining_ms: float) -> Iterator[Work]:
         """The right to use the device, for the length of a `with` block.
 
         Work that cannot be done in time, behind what was let in before, is refused at once: it
@@ -38,13 +38,14 @@ class Admission:
         a table that turned everybody away would never be corrected.
 
         Args:
+            tenant: whose work it is; nobody waits for all that another tenant has asked.
             rows: how many, by stage and model.
             remaining_ms: until the caller's deadline.
 
         Raises:
             Overloaded: with the time after which the same request would be let in.
         """
-        wait_ms, own_ms = self._backlog.wait_ms(rows), self._backlog.own_ms(rows)
+        wait_ms, own_ms = self._backlog.wait_ms(tenant, rows), self._backlog.own_ms(rows)
         most_ms = _DEVICE_SHARE * remaining_ms
         if rows and wait_ms + own_ms > most_ms and not self._backlog.is_next(rows):
             self._telemetry.rejected.labels("wait").inc()
@@ -53,7 +54,7 @@ class Admission:
                 f"waiting for others (until the deadline {max(remaining_ms, 0):.0f} ms)",
                 retry_after_s=retry_s(wait_ms + own_ms - most_ms),
             )
-        work = Work(self._backlog, rows)
+        work = Work(self._backlog, tenant, rows)
         try:
             yield work
         finally:

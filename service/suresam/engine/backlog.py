@@ -1,5 +1,6 @@
 """Work of requests in progress, and how long a newcomer would wait behind it."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -20,48 +21,72 @@ class Backlog:
     def __init__(self, work_ms: Callable[[Rows], float], encode_share: float) -> None:
         self._work_ms = work_ms
         self._encode_share = encode_share
-        self._rows: Counter[tuple[str, str]] = Counter()
+        self._tenants: dict[str, Counter[tuple[str, str]]] = {}
 
-    def add(self, rows: Rows) -> None:
-        """Work comes in."""
-        for key, count in rows.items():
-            self._rows[key] += count
+    def add(self, tenant: str, rows: Rows) -> None:
+        """Work of a tenant comes in."""
+        self._tenants.setdefault(tenant, Counter()).update(rows)
 
-    def remove(self, rows: Rows) -> None:
-        """A request's work is done or given up, all of it."""
-        for key, count in rows.items():
-            self._rows[key] -= count
-            if not self._rows[key]:
-                del self._rows[key]
+    def remove(self, tenant: str, rows: Rows) -> None:
+        """Work is done or given up."""
+        left = self._tenants[tenant]
+        left.subtract(rows)
+        if not any(left.values()):
+            del self._tenants[tenant]
 
     def total_ms(self) -> float:
         """Device milliseconds of everything."""
-        return self._work_ms(self._rows)
+        return self._work_ms({**self._all(ENCODE), **self._all(DECODE)})
 
-    def wait_ms(self, rows: Rows) -> float:
-        """Milliseconds until the device would come to these rows.
+    def wait_ms(self, tenant: str, rows: Rows) -> float:
+        """Milliseconds until the device would come to these rows of a tenant.
 
+        Of another tenant's rows only as many go first as the tenant has itself: they take turns.
         Decodes wait for decodes, for the share of encodes that goes between, and for the encode
-        that runs. Encodes wait for everything, and for their share of the device to be enough for
-        those before: decodes that come later pass them, and more than that share is not theirs.
+        that runs. Encodes wait for encodes, until their share of the device is enough for those
+        before: decodes that come later pass them, and more than that share is not theirs. Of the
+        decodes that are here no more pass them than that share lets by.
         """
-        total_ms = self.total_ms()
-        encodes, decodes = self._of(ENCODE), self._of(DECODE)
+        share = self._encode_share
+        waits_ms = [0.0]
         if any(stage == ENCODE for stage, _ in rows):
-            return max(total_ms, self._work_ms(encodes) / self._encode_share)
-        if not encodes:
-            return total_ms
-        running_ms = max(self._work_ms({key: 1}) for key in encodes)
-        return min(total_ms, self._work_ms(decodes) / (1 - self._encode_share) + running_ms)
+            encodes_ms = self._work_ms(self._ahead(ENCODE, tenant, rows))
+            own_ms = self._work_ms({key: n for key, n in rows.items() if key[0] == ENCODE})
+            passing_ms = (encodes_ms + own_ms) * (1 - share) / share
+            decodes_ms = min(self._work_ms(self._all(DECODE)), passing_ms)
+            waits_ms.append(max(encodes_ms / share, encodes_ms + decodes_ms))
+        if any(stage == DECODE for stage, _ in rows):
+            decodes_ms = self._work_ms(self._ahead(DECODE, tenant, rows))
+            encodes = self._all(ENCODE)
+            running_ms = max((self._work_ms({key: 1}) for key in encodes), default=0.0)
+            between_ms = decodes_ms * share / (1 - share) + running_ms
+            waits_ms.append(decodes_ms + min(self._work_ms(encodes), between_ms))
+        return max(waits_ms)
 
     def is_next(self, rows: Rows) -> bool:
         """Whether these rows wait for nobody but the launch that runs."""
         stages = {stage for stage, _ in rows}
-        return not self._rows if ENCODE in stages else not self._of(DECODE)
-
-    def _of(self, stage: str) -> dict[tuple[str, str], int]:
-        return {key: n for key, n in self._rows.items() if key[0] == stage}
+        return not self._tenants if ENCODE in stages else not self._all(DECODE)
 
     def own_ms(self, rows: Rows) -> float:
         """Milliseconds that these rows take themselves."""
         return self._work_ms(rows)
+
+    def _all(self, stage: str) -> Rows:
+        total: Counter[tuple[str, str]] = Counter()
+        for rows in self._tenants.values():
+            total.update({key: n for key, n in rows.items() if key[0] == stage and n})
+        return total
+
+    def _ahead(self, stage: str, tenant: str, rows: Rows) -> Rows:
+        """Rows of a stage that go before a tenant's new ones."""
+        own = self._tenants.get(tenant, Counter())
+        num_own = sum(n for counted in (own, rows) for key, n in counted.items() if key[0] == stage)
+        ahead: Counter[tuple[str, str]] = Counter()
+        for name, its in self._tenants.items():
+            left = math.inf if name == tenant else num_own
+            for key, n in its.items():
+                if key[0] == stage and n:
+                    ahead[key] += int(min(n, left))
+                    left -= min(n, left)
+        return ahead

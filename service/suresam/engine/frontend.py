@@ -104,26 +104,30 @@ class Frontend:
         # Who asks for nobody may have come from a request that is traced, and is no part of it.
         part = nullcontext() if call.is_free else span("engine")
         is_click = kind == "click" and not (call.is_escalation or call.is_free)
-        watched = self._newcomers.clicking(call.tenant) if is_click else nullcontext()
-        with watched, part as traced, self._permits.permit(kind, call.remaining_ms):
+        noted = (
+            self._newcomers.clicking(call.tenant, call.remaining_ms) if is_click else nullcontext()
+        )
+        with noted, part as traced, self._permits.permit(kind, call.remaining_ms):
             return await within(call.remaining_ms, self._segment(call, traced))
 
     async def create_session(self, call: CreateSessionCall) -> Session:
         """Keep images under an id, embedded and ready for clicks."""
+        self._permits.check_open()
+        self._sessions.check_new_id(call.tenant, call.session_id)
+        self._sessions.check_num_images(len(call.images))
         self._newcomers.let_in(call.tenant)
         with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
-            self._sessions.check_new_id(call.tenant, call.session_id)
-            self._sessions.check_num_images(len(call.images))
             work = self._take_in(call.tenant, call.model, call.images, call.remaining_ms, traced)
             images = await within(call.remaining_ms, work)
             return self._sessions.create(call.tenant, call.session_id, tuple(images))
 
     async def add_image(self, call: AddImageCall) -> SessionImage:
         """Add an image to a session."""
+        self._permits.check_open()
+        held = self._sessions.get(call.tenant, call.session_id)
+        self._sessions.check_num_images(len(held.images) + 1)
         self._newcomers.let_in(call.tenant)
         with span("engine") as traced, self._permits.permit("upload", call.remaining_ms):
-            held = self._sessions.get(call.tenant, call.session_id)
-            self._sessions.check_num_images(len(held.images) + 1)
             images = (call.image,)
             work = self._take_in(call.tenant, call.model, images, call.remaining_ms, traced)
             [image] = await within(call.remaining_ms, work)

@@ -179,7 +179,7 @@ class LocalDevice:
         asked = Image(image.key, pixels, has_file=image.data is not None)
         question = _Question(engine, call, caller, asked, image.size)
         rows = engine.rows(image.key, len(call.prompts))
-        with self._admission.work(rows, caller.remaining_ms) as work:
+        with self._admission.work(caller.tenant, rows, caller.remaining_ms) as work:
             answers = await wait_all(
                 self._answer(question, prompt, turn, work)
                 for turn, prompt in enumerate(call.prompts, call.turn)
@@ -235,7 +235,7 @@ class LocalDevice:
             return done
 
         # Let in as a whole: its own images are nobody that a request would have to wait for.
-        with self._admission.work(rows, caller.remaining_ms) as work:
+        with self._admission.work(caller.tenant, rows, caller.remaining_ms) as work:
             done = await wait_all(embed(image, turn) for turn, image in enumerate(images))
         return passage_of(done, (), pixels) if caller.traces else None
 

@@ -13,6 +13,9 @@ from suresam.telemetry import Telemetry
 _MEMORY_S = 1.0
 """For which a click counts, in the mean."""
 
+_SHORTEST_MS = 100.0
+"""Clicks with less time than this say nothing: on most devices nobody could meet it."""
+
 _FEW_REFUSED = 3.0
 _MOST_REFUSED = 0.1
 """Clicks of a tenant, and their share of all, that may be refused where all of its pictures are let
@@ -29,7 +32,7 @@ class _Clicks:
     Attributes:
         asked: all.
         refused: of them.
-        at: monotonic seconds of the last one.
+        at: monotonic seconds up to which both have faded.
         num_sent_away: pictures since the last one that was let in.
     """
 
@@ -39,7 +42,8 @@ class _Clicks:
     num_sent_away: int = 0
 
     def share_refused(self) -> float:
-        return self.refused / self.asked if self.asked else 0.0
+        # One may have been asked so long before it was refused that it counts for less than that.
+        return min(1.0, self.refused / self.asked) if self.asked else 0.0
 
     def fade(self, now: float) -> None:
         weight = math.exp((self.at - now) / _MEMORY_S)
@@ -52,9 +56,9 @@ class Newcomers:
     """Keeps a tenant's pictures out of sessions while its clicks are refused for want of time.
 
     Each would bring more clicks, and whoever sent it would be let in only to be sent away click by
-    click. So those who are inside go on undisturbed, and the others are told at the door. Clicks
-    without end do not keep all others out: one picture in ten comes in even then. Tenants are
-    apart: who asks for what cannot be done in time closes nobody else's door.
+    click. So those who work on a picture can, and the others are told at the door. Clicks without
+    end do not keep all others out: one request with pictures in ten comes in even then. Tenants are
+    apart, but all who share a key, or have none, share a door.
 
     Used by the event loop alone.
 
@@ -72,19 +76,25 @@ class Newcomers:
         self._clicks: dict[str, _Clicks] = {}
 
     @contextlib.contextmanager
-    def clicking(self, tenant: str) -> Iterator[None]:
-        """A click on a session, for the length of a `with` block: was it refused?"""
-        is_refused = False
+    def clicking(self, tenant: str, remaining_ms: float) -> Iterator[None]:
+        """A click on a session, for the length of a `with` block.
+
+        Args:
+            tenant: whose.
+            remaining_ms: until its deadline.
+        """
+        if remaining_ms < _SHORTEST_MS:
+            yield
+            return
+        clicks = self._clicks.setdefault(tenant, _Clicks())
+        clicks.fade(self._clock())
+        clicks.asked += 1
         try:
             yield
         except Overloaded:
-            is_refused = True
-            raise
-        finally:
-            clicks = self._clicks.setdefault(tenant, _Clicks())
             clicks.fade(self._clock())
-            clicks.asked += 1
-            clicks.refused += is_refused
+            clicks.refused += 1
+            raise
 
     def let_in(self, tenant: str) -> None:
         """Let a picture into a session.

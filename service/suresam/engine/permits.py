@@ -63,6 +63,19 @@ class Permits:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._is_empty.wait(), wait_s)
 
+    def check_open(self) -> None:
+        """Whether anybody may come in at all.
+
+        Raises:
+            ShuttingDown, NotReady
+        """
+        if self._is_closed:
+            self._refuse("shutting_down")
+            raise ShuttingDown("the server is stopping")
+        if not self._is_ready():
+            self._refuse("not_ready")
+            raise NotReady("the models are not ready yet")
+
     @contextlib.contextmanager
     def permit(self, kind: Kind, remaining_ms: float) -> Iterator[None]:
         """The right to be in the engine, for the length of a `with` block.
@@ -77,12 +90,7 @@ class Permits:
         Raises:
             ShuttingDown, NotReady, Overloaded
         """
-        if self._is_closed:
-            self._refuse("shutting_down")
-            raise ShuttingDown("the server is stopping")
-        if not self._is_ready():
-            self._refuse("not_ready")
-            raise NotReady("the models are not ready yet")
+        self.check_open()
         if self._in_flight >= self._max_in_flight:
             self._refuse("in_flight")
             raise Overloaded(
@@ -90,7 +98,7 @@ class Permits:
                 retry_after_s=retry_s(self._backlog_ms()),
             )
         pace = self._paces[kind]
-        stay_ms, most_ms = pace.stay_ms(), _SHARES_OF_DEADLINE[kind] * remaining_ms
+        stay_ms, most_ms = pace.stay_ms(self._clock()), _SHARES_OF_DEADLINE[kind] * remaining_ms
         if stay_ms > most_ms:
             self._refuse("pace")
             raise Overloaded(

@@ -8,19 +8,23 @@ class Work:
 
     Args:
         backlog: of all requests.
+        tenant: whose this one is.
         rows: of this one.
     """
 
-    def __init__(self, backlog: Backlog, rows: Rows) -> None:
+    def __init__(self, backlog: Backlog, tenant: str, rows: Rows) -> None:
         self._backlog = backlog
+        self._tenant = tenant
         self._left = {key: count for key, count in rows.items() if count}
-        backlog.add(self._left)
+        if self._left:
+            backlog.add(tenant, self._left)
 
     def done(self, rows: Rows) -> None:
         """Nobody has to wait for these any more. Of more than are left, only those that are."""
         gone = {key: min(count, rows.get(key, 0)) for key, count in self._left.items()}
         self._left = {key: n - gone[key] for key, n in self._left.items() if n > gone[key]}
-        self._backlog.remove(gone)
+        if gone:
+            self._backlog.remove(self._tenant, gone)
 
     def give_up(self) -> None:
         """Nor for all the others."""

@@ -173,7 +173,9 @@ class Worker:
             if self._running is not running:
                 return
             held = self._blame_held()
-            self.start()
+            if not self._take_over():
+                self._is_lost = True
+                held = [*held, *self._scheduler.take_all()]
             for job in held:
                 fail(job, WorkerFailed(f"{reason}; try again"))
 
@@ -234,13 +236,22 @@ class Worker:
         """See to those whom the dead thread leaves behind."""
         held = self._blame_held()
         # First the new thread: who is told to try again must find it.
+        if not is_lost and self._is_warm and not self._is_stopping:
+            is_lost = not self._take_over()
         if is_lost:
             self._is_lost = True
             held = [*held, *self._scheduler.take_all()]
-        elif self._is_warm and not self._is_stopping:
-            self.start()
         for job in held:
             fail(job, WorkerFailed("the device's worker died; try again"))
+
+    def _take_over(self) -> bool:
+        """Let another thread go on; whether there is one."""
+        try:
+            self.start()
+        except RuntimeError:  # no memory or number left for one: the device is of no use without
+            logger.exception("the device's worker could not be replaced")
+            return False
+        return True
 
     def _blame_held(self) -> Sequence[Job]:
         """Those whom a thread leaves behind in its launch, who are suspects from now on."""

@@ -132,10 +132,12 @@ async def test_each_prompt_that_is_answered_leaves_the_backlog(make, backbones):
     key = ("decode", "fake-small")
     await until(lambda: device_of(engine)._worker._scheduler.waiting()[key] == 20)
     for left in (21, 20, 4):  # a launch has 16 rows at most
-        await until(lambda left=left: device_of(engine)._admission._backlog._rows[key] == left)
+        await until(
+            lambda left=left: device_of(engine)._admission._backlog._all(key[0])[key] == left
+        )
         gate.let(1)
     await asyncio.gather(front, request)
-    assert not device_of(engine)._admission._backlog._rows
+    assert not device_of(engine)._admission._backlog._tenants
 
 
 async def test_an_image_that_is_embedded_leaves_the_backlog_before_its_session_is_complete(
@@ -153,10 +155,12 @@ async def test_an_image_that_is_embedded_leaves_the_backlog_before_its_session_i
     key = ("encode", "fake-small")
     await until(lambda: device_of(engine)._worker._scheduler.waiting()[key] == 6)
     for left in (7, 6, 2):  # a launch has four at most
-        await until(lambda left=left: device_of(engine)._admission._backlog._rows[key] == left)
+        await until(
+            lambda left=left: device_of(engine)._admission._backlog._all(key[0])[key] == left
+        )
         gate.let(1)
     await asyncio.gather(front, creating)
-    assert not device_of(engine)._admission._backlog._rows
+    assert not device_of(engine)._admission._backlog._tenants
 
 
 class OneBadPrompt(FakeBackbone):
@@ -219,7 +223,7 @@ async def test_a_click_that_could_not_be_in_time_is_refused_at_once(make, backbo
     await asyncio.gather(*inside)
     device_of(engine)._costs.__init__()  # whatever the held launch took
     await engine.segment(replace(short, remaining_ms=LONG_MS))
-    assert not device_of(engine)._admission._backlog._rows
+    assert not device_of(engine)._admission._backlog._tenants
 
 
 def asked(session, *prompts):

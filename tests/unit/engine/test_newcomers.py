@@ -11,10 +11,11 @@ def newcomers(telemetry, clock):
     return Newcomers(telemetry, clock)
 
 
-def click(newcomers, *errors, tenant="a"):
+def click(newcomers, *errors, tenant="a", remaining_ms=10_000):
     """One click for each error, which it meets unless that is None."""
     for error in errors:
-        with contextlib.suppress(Overloaded, InvalidPrompt), newcomers.clicking(tenant):
+        clicking = newcomers.clicking(tenant, remaining_ms)
+        with contextlib.suppress(Overloaded, InvalidPrompt), clicking:
             if error is not None:
                 raise error
 
@@ -79,3 +80,18 @@ def test_refusals_are_forgotten_with_time_and_behind_answers(newcomers, clock):
     assert not is_let_in(newcomers)
     click(newcomers, *[None] * 200)
     assert is_let_in(newcomers)
+
+
+def test_clicks_in_progress_count_as_let_in(newcomers):
+    with contextlib.ExitStack() as inside:
+        for _ in range(200):
+            inside.enter_context(newcomers.clicking("a", 10_000))
+        click(newcomers, *[REFUSED] * 10)
+        assert is_let_in(newcomers)
+
+
+def test_clicks_whose_deadline_nobody_could_meet_keep_nobody_out(newcomers):
+    click(newcomers, *[REFUSED] * 100, remaining_ms=99)
+    assert is_let_in(newcomers)
+    click(newcomers, *[REFUSED] * 100, remaining_ms=100)
+    assert not is_let_in(newcomers)

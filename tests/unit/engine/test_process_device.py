@@ -272,6 +272,28 @@ async def test_an_engine_that_is_killed_before_it_says_that_it_is_ready_is_repla
     assert isinstance((await again(engine, CALL)).predictions[0], Prediction)
 
 
+async def out_of_descriptors(suspects):
+    raise OSError("no descriptor left")
+
+
+async def frozen(suspects):
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("learn", [out_of_descriptors, frozen])
+async def test_an_engine_is_replaced_although_another_does_not_hear_of_it(
+    start, learn, monkeypatch
+):
+    monkeypatch.setattr("suresam.engine.process.device._LEARN_S", 0.1)
+    engine = await start(*(partial(members_of, [SharedFake("fake-small")]) for _ in range(2)))
+    dying, other = engine._devices
+    dying.peers = engine._devices
+    monkeypatch.setattr(other, "learn", learn)
+    os.kill(dying.pid, signal.SIGKILL)
+    await until(lambda: not dying.is_ready())
+    await until(dying.is_ready)
+
+
 async def test_closing_while_the_first_engine_starts_leaves_nothing(start, backbone):
     for turns in range(6):
         engine = await start(partial(members_of, [backbone]), wait=False)

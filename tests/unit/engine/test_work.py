@@ -18,7 +18,7 @@ def backlog():
 
 
 def test_what_is_done_is_waited_for_no_more(backlog):
-    work = Work(backlog, {**UPLOAD, ("decode", "m"): 3})
+    work = Work(backlog, "t", {**UPLOAD, ("decode", "m"): 3})
     assert backlog.total_ms() == 130
     work.done({**UPLOAD, **CLICK})
     assert backlog.total_ms() == 20
@@ -29,7 +29,7 @@ def test_what_is_done_is_waited_for_no_more(backlog):
 
 
 def test_more_than_there_was_is_nobody_elses(backlog):
-    others, work = Work(backlog, {**UPLOAD, **CLICK}), Work(backlog, CLICK)
+    others, work = Work(backlog, "t", {**UPLOAD, **CLICK}), Work(backlog, "t", CLICK)
     for _ in range(2):
         work.done({**UPLOAD, **CLICK})
         work.give_up()
@@ -40,9 +40,9 @@ def test_more_than_there_was_is_nobody_elses(backlog):
 
 def test_who_joins_an_encode_waits_for_all_but_lets_clicks_think_that_nothing_is_encoded(backlog):
     joiner = {**CLICK, ("encode", "m"): 0}
-    with_others = Work(backlog, {**UPLOAD, ("decode", "m"): 20})
-    assert backlog.wait_ms(joiner) == 300
+    with_others = Work(backlog, "t", {**UPLOAD, ("decode", "m"): 20})
+    assert backlog.wait_ms("t", joiner) == 300
     with_others.give_up()
-    Work(backlog, joiner)
-    assert backlog.wait_ms(CLICK) == 10
+    Work(backlog, "t", joiner)
+    assert backlog.wait_ms("t", CLICK) == 10
     assert backlog.own_ms(joiner) == 10

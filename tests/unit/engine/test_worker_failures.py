@@ -4,6 +4,7 @@ import time
 import weakref
 from typing import ClassVar
 
+import pytest
 import torch
 from device import wait_for
 
@@ -295,3 +296,30 @@ def test_what_failed_alone_is_no_suspect_of_a_later_death(telemetry, cache, back
     wait_for(lambda: worker.running() is None)
     worker.stop()
     assert not box.read().is_suspect(failing.identity)
+
+
+@pytest.mark.parametrize("how", ["dies", "hangs"])
+def test_a_worker_that_cannot_be_replaced_keeps_nobody_waiting(
+    start_worker, backbone, hold, decode_job, monkeypatch, how
+):
+    def fail():
+        raise RuntimeError("can't start new thread")
+
+    worker = start_worker(backbone)
+    held = hold(worker, backbone)
+    deadly = decode_job(red=backbone.deadly)
+    worker.submit(deadly)
+    waiting = decode_job()
+    worker.submit(waiting)
+    monkeypatch.setattr(worker, "start", fail)
+    if how == "hangs":
+        worker.replace(worker.running(), "it hangs")
+    else:
+        backbone.gate.set()
+    for job in (deadly, waiting) if how == "dies" else (held, deadly, waiting):
+        assert isinstance(job.reply.exception(WAIT_S), WorkerFailed)
+    assert worker.is_lost
+    assert not worker.is_ready()
+    late = decode_job()
+    worker.submit(late)
+    assert isinstance(late.reply.exception(WAIT_S), WorkerFailed)

@@ -1,7 +1,6 @@
 """The servers' side: a `Device` whose work is done in a child process."""
 
 import asyncio
-import contextlib
 import logging
 import multiprocessing
 import time
@@ -30,6 +29,9 @@ _METRICS_S = 1.0
 
 _LONGEST_PAUSE_S = 30.0
 """Between two starts of a child that does not live."""
+
+_LEARN_S = 5.0
+"""For which a child's death waits for the others to hear of it; one of them may be frozen."""
 
 _START_S = 1800.0
 """For loading, compiling and warming up."""
@@ -184,8 +186,8 @@ class ProcessDevice:
                 logger.exception("the engine process could not be started")
                 self._fail(NotReady(f"the engine process could not be started: {error!r}"))
             self._was_ready |= child.was_ready
-            await self._tell_peers()
             code = await child.stop()
+            await self._tell_peers()
             self._child = None
             self._ended_counts = add_up([*self._ended_counts, *only_counts(child.metrics)])
             if self._is_closing or self._failure is not None:
@@ -226,8 +228,12 @@ class ProcessDevice:
 
     async def _tell_peers(self) -> None:
         """Let other devices be wary of what this one died of, which may come to them next."""
-        suspects = BlackBox(self._memory).read()
-        for peer in self.peers:
-            if peer is not self and peer.is_ready():
-                with contextlib.suppress(ServiceError):
-                    await peer.learn(suspects)
+        peers = [peer for peer in self.peers if peer is not self and peer.is_ready()]
+        if not peers:
+            return
+        try:
+            suspects = BlackBox(self._memory).read()
+            told = (peer.learn(suspects) for peer in peers)
+            await asyncio.wait_for(asyncio.gather(*told, return_exceptions=True), _LEARN_S)
+        except Exception:  # whatever it is, there must be another child
+            logger.exception("the other engines were not told what this one died of")
