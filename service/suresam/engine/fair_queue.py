@@ -39,14 +39,15 @@ _Place = tuple[int, float, int]
 class _Line(Generic[J]):
     """One tenant's jobs."""
 
-    def __init__(self, served_ms: float) -> None:
+    def __init__(self, served_ms: float, turns_a_round: int) -> None:
         self.served_ms = served_ms
+        self._turns_a_round = turns_a_round
         self._last_round = -1
         self._heaps: dict[Hashable, list[tuple[_Place, J]]] = {}
 
     def add(self, job: J, number: int) -> None:
         # A round that has begun takes nobody in, or a stream of newcomers would hold it open.
-        place = (self._last_round + 1 + job.turn, job.deadline, number)
+        place = (self._last_round + 1 + job.turn // self._turns_a_round, job.deadline, number)
         heapq.heappush(self._heaps.setdefault(job.bucket, []), (place, job))
 
     def first(self, bucket: Hashable | None) -> tuple[_Place, J] | None:
@@ -81,14 +82,20 @@ class FairQueue(Generic[J]):
 
     Next is the tenant who had the least of the device (start-time fair queueing: who comes back
     starts level with those who wait, so nobody saves up). Of one tenant's jobs, every request's
-    first comes before any request's second (rounds), so that nobody's click waits behind somebody
-    else's hundred; in a round the earliest deadline goes first. A round that has begun takes in
-    no newcomers: every job has a finite number before it, whatever arrives.
+    first few come before any request's next few (rounds), so that nobody's click waits behind
+    somebody else's hundred; in a round the earliest deadline goes first. A round that has begun
+    takes in no newcomers: every job has a finite number before it, whatever arrives.
+
+    Args:
+        turns_a_round: jobs of a request that go in one round. With fewer than most requests have,
+            all of them would end together, and in an overload all of them too late: whoever comes
+            passes those who were let in before.
 
     Source: Goyal, Vin and Cheng (1996), "Start-time Fair Queuing", section 2.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turns_a_round: int = 1) -> None:
+        self._turns_a_round = turns_a_round
         self._lines: dict[str, _Line[J]] = {}
         self._jobs: dict[J, None] = {}
         self._numbers = itertools.count()
@@ -107,7 +114,7 @@ class FairQueue(Generic[J]):
             self._level_ms = 0.0
         line = self._lines.get(job.tenant)
         if line is None:
-            line = self._lines[job.tenant] = _Line(self._level_ms)
+            line = self._lines[job.tenant] = _Line(self._level_ms, self._turns_a_round)
         elif not line:
             line.served_ms = max(line.served_ms, self._level_ms)
         line.add(job, next(self._numbers))
@@ -143,7 +150,7 @@ class FairQueue(Generic[J]):
         """Count what a tenant's job will take of the device."""
         line = self._lines.get(tenant)
         if line is None:
-            line = self._lines[tenant] = _Line(self._level_ms)
+            line = self._lines[tenant] = _Line(self._level_ms, self._turns_a_round)
         line.served_ms += device_ms
 
     def clear(self) -> list[J]:

@@ -10,7 +10,7 @@ from suresam.engine.admission import retry_s
 from suresam.errors import Overloaded
 from suresam.telemetry import Telemetry
 
-_MEMORY_S = 1.0
+_MEMORY_S = 0.5
 """For which a click counts, in the mean."""
 
 _SHORTEST_MS = 100.0
@@ -114,7 +114,8 @@ class Newcomers:
         clicks.num_sent_away += 1
         self._telemetry.rejected.labels("crowd").inc()
         raise Overloaded(
-            f"{share:.0%} of the clicks on pictures that are here could not be taken just now "
-            f"(more pictures are let in up to {_MOST_REFUSED:.0%})",
-            retry_after_s=retry_s(_MEMORY_S * 1000),
+            f"{share:.0%} of your last clicks were refused for want of time, and another picture "
+            f"would bring more (pictures for sessions are let in up to {_MOST_REFUSED:.0%})",
+            # When so few of them count that nobody is kept out, if no more are refused.
+            retry_after_s=retry_s(_MEMORY_S * 1000 * math.log(clicks.refused / _FEW_REFUSED)),
         )

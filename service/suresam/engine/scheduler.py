@@ -66,8 +66,10 @@ class Scheduler(Generic[J]):
         self._limits = limits
         self._launch_ms = launch_ms
         self._row_cap = row_cap
-        self._queues: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
-        self._late: dict[str, FairQueue[J]] = {DECODE: FairQueue(), ENCODE: FairQueue()}
+        # What of a request fits into one launch stays together.
+        turns = {DECODE: limits.max_decode, ENCODE: limits.max_encode}
+        self._queues: dict[str, FairQueue[J]] = {s: FairQueue(n) for s, n in turns.items()}
+        self._late: dict[str, FairQueue[J]] = {s: FairQueue(n) for s, n in turns.items()}
         self._background: deque[J] = deque()
         self._given_up: list[J] = []
         self._waiting: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,5 @@
 import contextlib
+import math
 
 import pytest
 
@@ -35,11 +36,15 @@ def test_pictures_are_let_in_where_nobody_clicks(newcomers):
     assert all(is_let_in(newcomers) for _ in range(100))
 
 
-def test_while_clicks_are_refused_so_are_pictures_that_would_bring_more(newcomers, count):
-    click(newcomers, *[None] * 12, *[REFUSED] * 4)
-    with pytest.raises(Overloaded, match=r"25% of the clicks .* \(.* let in up to 10%\)") as caught:
+def test_while_clicks_are_refused_so_are_pictures_that_would_bring_more(newcomers, count, clock):
+    click(newcomers, *[None] * 60, *[REFUSED] * 20)
+    message = r"25% of your last clicks were refused .* \(.* let in up to 10%\)"
+    with pytest.raises(Overloaded, match=message) as caught:
         newcomers.let_in("a")
-    assert 1 <= caught.value.retry_after_s <= 1.2
+    wait_s = 0.5 * math.log(20 / 3)  # then they count for three
+    assert wait_s <= caught.value.retry_after_s <= 1.2 * wait_s
+    clock.now += 1.01 * wait_s
+    newcomers.let_in("a")
     assert count("rejected_total", reason="crowd") == 1
 
 
@@ -72,9 +77,9 @@ def test_a_few_refusals_keep_nobody_out(newcomers, errors, is_in):
 
 def test_refusals_are_forgotten_with_time_and_behind_answers(newcomers, clock):
     click(newcomers, *[REFUSED] * 10)
-    clock.now += 1.1  # 10 / e**1.1 = 3.3
+    clock.now += 0.55  # 10 / e**1.1 = 3.3
     assert not is_let_in(newcomers)
-    clock.now += 0.2  # 2.7
+    clock.now += 0.1  # 2.7
     assert is_let_in(newcomers)
     click(newcomers, *[REFUSED] * 10)
     assert not is_let_in(newcomers)

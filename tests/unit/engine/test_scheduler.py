@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suresam.engine.backlog import Backlog
 from suresam.engine.scheduler import BatchLimits, Scheduler
 
 NOW = 100.0
@@ -418,3 +419,31 @@ def test_whoever_waits_is_served_as_if_there_were_no_background(steps, limits):
     assert waiting == []
     assert set(ended.values()) <= {1}
     assert len(ended) == sum(step == "add" for step, _ in steps)
+
+
+@pytest.mark.parametrize("num_prompts", [1, 3, 8, 16])
+def test_in_an_overload_who_was_let_in_is_in_time_whatever_comes_behind(num_prompts):
+    """Three times what the device can do, let in by the backlog, for three seconds."""
+    scheduler = scheduler_with()
+    backlog = Backlog(scheduler.work_ms, encode_share=0.3)
+    every_s = num_prompts * launch_ms("decode", "a", 16) / 16 / 1000 / 3
+    deadline_s, left, num_good, num_late, now, next_at = 0.25, Counter(), 0, 0, NOW, NOW
+    while now < NOW + 3:
+        while next_at <= now:
+            rows = {("decode", "a"): num_prompts}
+            wait_ms = backlog.wait_ms("t", rows) + backlog.own_ms(rows)
+            if wait_ms <= 0.8 * (next_at + deadline_s - now) * 1000:
+                backlog.add("t", rows)
+                for turn in range(num_prompts):
+                    scheduler.add(decode(deadline=next_at + deadline_s, turn=turn))
+            next_at += every_s
+        batch = scheduler.take(now)
+        now += launch_ms("decode", "a", len(batch)) / 1000 if batch else every_s
+        for job in batch:
+            backlog.remove("t", {("decode", "a"): 1})
+            left[job.deadline] += 1
+            if left[job.deadline] == num_prompts:
+                is_good = now <= job.deadline
+                num_good, num_late = num_good + is_good, num_late + (not is_good)
+    assert num_late == 0
+    assert num_good * num_prompts >= 0.9 * 3000 / (launch_ms("decode", "a", 16) / 16)
