@@ -5,7 +5,9 @@ from io import BytesIO
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from suresam.benchmarks.serve.exchange import OK, Exchange
 from suresam.benchmarks.serve.load_test import Phase
@@ -63,6 +65,7 @@ def _draw_distribution(axes: Axes, phases: Sequence[Phase], goal_ms: float) -> N
         xscale="log",
         ylim=_SHOWN_SHARES,
     )
+    _write_plainly(axes.xaxis)
     axes.legend(loc="lower right", fontsize=8)
 
 
@@ -87,6 +90,7 @@ def _draw_course(axes: Axes, phases: Sequence[Phase], goal_ms: float) -> None:
         title="every click (x: an error)", xlabel="seconds, phases in a row", ylabel="ms",
         yscale="log",
     )  # fmt: skip
+    _write_plainly(axes.yaxis)
 
 
 def _draw_sweep(axes: Axes, offered: Sequence[Phase], goal_ms: float) -> None:
@@ -100,11 +104,19 @@ def _draw_sweep(axes: Axes, offered: Sequence[Phase], goal_ms: float) -> None:
     p99 = [phase.measured.clicks.p99_ms or np.nan for phase in offered]
     right.plot(rates, p99, "s--", color=_COLOURS[1], label="p99 (right)")
     right.set(ylabel="p99, ms", yscale="log")
+    _write_plainly(right.yaxis)
     handles = [*axes.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     # Below: there is no corner that no point ever comes to.
     axes.legend(
         handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8
     )
+
+
+def _write_plainly(axis: Axis) -> None:
+    """Label a logarithmic axis 10, 20, 50, 100, and not by powers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _clicks(phase: Phase) -> list[Exchange]:
