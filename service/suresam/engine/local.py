@@ -1,7 +1,6 @@
 """A device in this process: its models, its cache of embeddings and its worker's thread."""
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -30,22 +29,15 @@ from suresam.engine.reading_room import ReadingRoom
 from suresam.engine.scheduler import DECODE, ENCODE
 from suresam.engine.superseding import LatestClicks, superseded
 from suresam.engine.tasks import wait_all
+from suresam.engine.watchdog import Watchdog
 from suresam.engine.work import Work
-from suresam.engine.worker import Running, Worker
+from suresam.engine.worker import Worker
 from suresam.errors import NotReady, ServiceError, Superseded, UnknownModel
 from suresam.prediction import Wanted
 from suresam.segmentation.backbone import Backbone, ImageEmbedding
 from suresam.telemetry import Telemetry
 from suresam.tracing.passage import Passage
 from suresam.uncertainty.member_heads import MemberHeads
-
-logger = logging.getLogger(__name__)
-
-_LOOK_EVERY_S = 0.25
-"""How often the worker is looked after."""
-
-_PATIENCE = 20
-"""How many times as long as expected a launch may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +85,6 @@ class LocalDevice:
         self._limits = limits
         self._room = ReadingRoom(pool, limits.cpu_threads, limits.max_pixels)
         self._telemetry = telemetry
-        self._leave = leave
         self._costs = CostTable()
         backbones: Mapping[str, Backbone] = {n: m.backbone for n, m in self._members.items()}
         heads = {n: m.heads for n, m in self._members.items() if m.heads is not None}
@@ -117,14 +108,13 @@ class LocalDevice:
         self._admission = Admission(self._backlog, telemetry)
         self._clicks = LatestClicks()
         report_memory(telemetry, members[0].backbone.device)
-        self._lost = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
+        self._watchdog = Watchdog(self._worker, limits.launch_timeout_s, leave)
 
     def start(self) -> None:
         """Start the device's worker; `is_ready` turns true when it is warm."""
         self._loop = asyncio.get_running_loop()
         self._worker.start()
-        self._watching = asyncio.create_task(self._watch())
+        self._watchdog.start()
 
     def is_ready(self) -> bool:
         """Whether every member is warm and the device's worker is alive."""
@@ -146,12 +136,11 @@ class LocalDevice:
 
     async def wait_lost(self) -> None:
         """Return when the device can be used no more from this process."""
-        await self._lost.wait()
+        await self._watchdog.wait_lost()
 
     async def close(self) -> None:
         """Refuse what waits and stop the worker."""
-        if self._watching is not None:
-            self._watching.cancel()
+        self._watchdog.stop()
         await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
 
     async def learn(self, quarantine: Quarantine) -> None:
@@ -255,32 +244,6 @@ class LocalDevice:
         if self._charge is not None:
             for tenant, device_ms in owed_ms.items():
                 self._loop.call_soon_threadsafe(self._charge, tenant, device_ms)
-
-    async def _watch(self) -> None:
-        """See to it that a launch that hangs, or a device that is lost, holds nobody for ever."""
-        period_s = min(_LOOK_EVERY_S, self._limits.launch_timeout_s / 4)
-        seen, took_s = None, 0.0
-        while not self._worker.is_lost:
-            await asyncio.sleep(period_s)
-            # In turns and not by the clock, which goes on while the whole process is frozen.
-            running = self._worker.running()
-            took_s = took_s + period_s if running is not None and running is seen else 0.0
-            seen = running
-            if running is not None and took_s > self._timeout_s(running):
-                self._give_up(running, f"a launch did not come back within {took_s:.1f} s")
-        if self._leave is not None:
-            self._leave("the device is lost")
-        self._lost.set()
-
-    def _timeout_s(self, running: Running) -> float:
-        return max(self._limits.launch_timeout_s, _PATIENCE * running.expected_ms / 1000)
-
-    def _give_up(self, running: Running, reason: str) -> None:
-        logger.error("%s", reason)
-        if self._leave is None:
-            self._worker.replace(running, reason)
-        else:
-            self._leave(reason)
 
     async def _answer(
         self, question: "_Question", prompt: Prompt, turn: int, work: Work

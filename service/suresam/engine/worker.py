@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from suresam.engine.job import DecodeJob, Done, EncodeJob, GivenUp, Job, bill, f
 from suresam.engine.quarantine import Quarantine
 from suresam.engine.queue_gauges import report_queue
 from suresam.engine.row_caps import RowCaps
+from suresam.engine.running import Running
 from suresam.engine.scheduler import BatchLimits, Scheduler
 from suresam.engine.warm_up import warm_up
 from suresam.errors import (
@@ -42,17 +43,6 @@ _UNKNOWN_ROW_MS = 1.0
 
 _STOP_S = 5.0
 """For a thread to come back from its last launch."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Running:
-    """A launch on the device.
-
-    Attributes:
-        expected_ms: by the cost table.
-    """
-
-    expected_ms: float
 
 
 class Worker:
@@ -155,12 +145,12 @@ class Worker:
         """Whether the device failed so that this process can use it no more."""
         return self._is_lost
 
-    def running(self) -> "Running | None":
+    def running(self) -> Running | None:
         """The launch that is on the device, or None."""
         with self._changed:
             return self._running
 
-    def replace(self, running: "Running", reason: str) -> None:
+    def replace(self, running: Running, reason: str) -> None:
         """Give up the thread in a launch, which hangs; a new one takes over.
 
         Those it held get `WorkerFailed`. Whatever the old thread still comes to, nobody hears of.
@@ -172,11 +162,7 @@ class Worker:
         with self._putting, self._changed:
             if self._running is not running:
                 return
-            held = self._blame_held()
-            if not self._take_over():
-                self._is_lost = True
-                held = [*held, *self._scheduler.take_all()]
-            for job in held:
+            for job in (*self._blame_held(), *self._take_over()):
                 fail(job, WorkerFailed(f"{reason}; try again"))
 
     def learn(self, quarantine: Quarantine) -> None:
@@ -234,24 +220,28 @@ class Worker:
 
     def _bury(self, is_lost: bool) -> None:
         """See to those whom the dead thread leaves behind."""
-        held = self._blame_held()
+        left = list(self._blame_held())
         # First the new thread: who is told to try again must find it.
-        if not is_lost and self._is_warm and not self._is_stopping:
-            is_lost = not self._take_over()
         if is_lost:
-            self._is_lost = True
-            held = [*held, *self._scheduler.take_all()]
-        for job in held:
+            left += self._lose_device()
+        elif self._is_warm and not self._is_stopping:
+            left += self._take_over()
+        for job in left:
             fail(job, WorkerFailed("the device's worker died; try again"))
 
-    def _take_over(self) -> bool:
-        """Let another thread go on; whether there is one."""
+    def _take_over(self) -> list[Job]:
+        """Let another thread go on. If there can be none, nobody will do the jobs it returns."""
         try:
             self.start()
-        except RuntimeError:  # no memory or number left for one: the device is of no use without
+        except RuntimeError:  # no memory or number left for one
             logger.exception("the device's worker could not be replaced")
-            return False
-        return True
+            return self._lose_device()
+        return []
+
+    def _lose_device(self) -> list[Job]:
+        """Take nobody in any more, and give up all who wait."""
+        self._is_lost = True
+        return self._scheduler.take_all()
 
     def _blame_held(self) -> Sequence[Job]:
         """Those whom a thread leaves behind in its launch, who are suspects from now on."""
