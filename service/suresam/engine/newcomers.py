@@ -56,7 +56,7 @@ class Newcomers:
     """Keeps a tenant's pictures out of sessions while its clicks are refused for want of time.
 
     Each would bring more clicks, and whoever sent it would be let in only to be sent away click by
-    click. So those who work on a picture can, and the others are told at the door. Clicks without
+    click. So who works on a picture goes on, and the others are told at the door. Clicks without
     end do not keep all others out: one request with pictures in ten comes in even then. Tenants are
     apart, but all who share a key, or have none, share a door.
 
