@@ -48,7 +48,7 @@ class Visitors:
 
     async def come(self) -> None:
         session = await self.rest.create_session([self.photo(red=30)])
-        for _ in range(2):
+        for _ in range(12):  # with fewer, the one refused below would keep the next visitor out
             await self.grpc.segment_session(session.session_id, [CLICK, CLICK])
         for red in (40, 50, 60):
             await self.rest.segment(self.photo(red=red), CLICK, route=STAYS)
