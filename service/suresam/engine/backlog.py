@@ -1,6 +1,5 @@
 """Work of requests in progress, and how long a newcomer would wait behind it."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -36,7 +35,7 @@ class Backlog:
 
     def total_ms(self) -> float:
         """Device milliseconds of everything."""
-        return self._work_ms({**self._all(ENCODE), **self._all(DECODE)})
+        return self._work_ms(self._all())
 
     def wait_ms(self, tenant: str, rows: Rows) -> float:
         """Milliseconds until the device would come to these rows of a tenant.
@@ -53,11 +52,11 @@ class Backlog:
             encodes_ms = self._work_ms(self._ahead(ENCODE, tenant, rows))
             own_ms = self._work_ms({key: n for key, n in rows.items() if key[0] == ENCODE})
             passing_ms = (encodes_ms + own_ms) * (1 - share) / share
-            decodes_ms = min(self._work_ms(self._all(DECODE)), passing_ms)
+            decodes_ms = min(self._work_ms(self._of(DECODE)), passing_ms)
             waits_ms.append(max(encodes_ms / share, encodes_ms + decodes_ms))
         if any(stage == DECODE for stage, _ in rows):
             decodes_ms = self._work_ms(self._ahead(DECODE, tenant, rows))
-            encodes = self._all(ENCODE)
+            encodes = self._of(ENCODE)
             running_ms = max((self._work_ms({key: 1}) for key in encodes), default=0.0)
             between_ms = decodes_ms * share / (1 - share) + running_ms
             waits_ms.append(decodes_ms + min(self._work_ms(encodes), between_ms))
@@ -66,17 +65,17 @@ class Backlog:
     def is_next(self, rows: Rows) -> bool:
         """Whether these rows wait for nobody but the launch that runs."""
         stages = {stage for stage, _ in rows}
-        return not self._tenants if ENCODE in stages else not self._all(DECODE)
+        return not self._tenants if ENCODE in stages else not self._of(DECODE)
 
     def own_ms(self, rows: Rows) -> float:
         """Milliseconds that these rows take themselves."""
         return self._work_ms(rows)
 
-    def _all(self, stage: str) -> Rows:
-        total: Counter[tuple[str, str]] = Counter()
-        for rows in self._tenants.values():
-            total.update({key: n for key, n in rows.items() if key[0] == stage and n})
-        return total
+    def _all(self) -> Rows:
+        return sum(self._tenants.values(), Counter())
+
+    def _of(self, stage: str) -> Rows:
+        return {key: n for key, n in self._all().items() if key[0] == stage}
 
     def _ahead(self, stage: str, tenant: str, rows: Rows) -> Rows:
         """Rows of a stage that go before a tenant's new ones."""
@@ -84,9 +83,9 @@ class Backlog:
         num_own = sum(n for counted in (own, rows) for key, n in counted.items() if key[0] == stage)
         ahead: Counter[tuple[str, str]] = Counter()
         for name, its in self._tenants.items():
-            left = math.inf if name == tenant else num_own
+            left = its.total() if name == tenant else num_own
             for key, n in its.items():
-                if key[0] == stage and n:
-                    ahead[key] += int(min(n, left))
+                if key[0] == stage:
+                    ahead[key] += min(n, left)
                     left -= min(n, left)
         return ahead

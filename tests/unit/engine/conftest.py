@@ -113,3 +113,16 @@ def hold(encode_job):
         return job
 
     return held
+
+
+@pytest.fixture
+def submit_together(hold):
+    """Has jobs wait behind an upload on the device, so that one look finds all of them."""
+
+    def submit(worker, backbone, jobs):
+        hold(worker, backbone)
+        for job in jobs:
+            worker.submit(job)
+        backbone.gate.set()
+
+    return submit

@@ -132,9 +132,7 @@ async def test_each_prompt_that_is_answered_leaves_the_backlog(make, backbones):
     key = ("decode", "fake-small")
     await until(lambda: device_of(engine)._worker._scheduler.waiting()[key] == 20)
     for left in (21, 20, 4):  # a launch has 16 rows at most
-        await until(
-            lambda left=left: device_of(engine)._admission._backlog._all(key[0])[key] == left
-        )
+        await until(lambda left=left: device_of(engine)._admission._backlog._all()[key] == left)
         gate.let(1)
     await asyncio.gather(front, request)
     assert not device_of(engine)._admission._backlog._tenants
@@ -155,9 +153,7 @@ async def test_an_image_that_is_embedded_leaves_the_backlog_before_its_session_i
     key = ("encode", "fake-small")
     await until(lambda: device_of(engine)._worker._scheduler.waiting()[key] == 6)
     for left in (7, 6, 2):  # a launch has four at most
-        await until(
-            lambda left=left: device_of(engine)._admission._backlog._all(key[0])[key] == left
-        )
+        await until(lambda left=left: device_of(engine)._admission._backlog._all()[key] == left)
         gate.let(1)
     await asyncio.gather(front, creating)
     assert not device_of(engine)._admission._backlog._tenants

@@ -11,23 +11,17 @@ from suresam.engine.cache import CacheLimits, EmbeddingCache
 from suresam.engine.costs import CostTable
 from suresam.engine.scheduler import BatchLimits
 from suresam.engine.worker import Worker
-from suresam.errors import (
-    InferenceError,
-    ShuttingDown,
-)
+from suresam.errors import InferenceError, ShuttingDown
 from suresam.segmentation.backbone import ImageEmbedding
 from suresam.segmentation.fake import FakeBackbone
 
 WAIT_S = 60
 
 
-def test_jobs_that_wait_form_one_launch(start_worker, backbone, hold, decode_job):
+def test_jobs_that_wait_form_one_launch(start_worker, backbone, submit_together, decode_job):
     worker = start_worker(backbone)
-    hold(worker, backbone)
     jobs = [decode_job(red) for red in (1, 2, 3)]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     done = [job.reply.result(WAIT_S) for job in jobs]
     assert backbone.launches == [("encode", 1), ("decode", 3)]
     assert {d.rows for d in done} == {3}
@@ -38,26 +32,20 @@ def test_jobs_that_wait_form_one_launch(start_worker, backbone, hold, decode_job
 
 
 def test_one_more_than_a_batch_holds_makes_a_second_launch(
-    start_worker, backbone, hold, decode_job
+    start_worker, backbone, submit_together, decode_job
 ):
     worker = start_worker(backbone, limits=BatchLimits(max_decode=2))
-    hold(worker, backbone)
     jobs = [decode_job() for _ in range(3)]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     assert [job.reply.result(WAIT_S).rows for job in jobs] == [2, 2, 1]
 
 
 def test_an_encode_puts_each_embedding_into_the_cache(
-    start_worker, backbone, hold, encode_job, cache
+    start_worker, backbone, submit_together, encode_job, cache
 ):
     worker = start_worker(backbone)
-    hold(worker, backbone)
     jobs = [encode_job(red) for red in (5, 6)]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     for job in jobs:
         job.reply.result(WAIT_S)
     for job, red in zip(jobs, (5, 6), strict=True):

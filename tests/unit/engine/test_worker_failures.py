@@ -25,13 +25,10 @@ from suresam.segmentation.fake import FakeBackbone
 WAIT_S = 60
 
 
-def test_a_poisoned_row_fails_alone(start_worker, backbone, hold, decode_job):
+def test_a_poisoned_row_fails_alone(start_worker, backbone, submit_together, decode_job):
     worker = start_worker(backbone)
-    hold(worker, backbone)
     jobs = [decode_job(red) for red in (1, backbone.poison, 3)]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     assert isinstance(jobs[0].reply.result(WAIT_S).value, Prediction)
     assert isinstance(jobs[2].reply.result(WAIT_S).value, Prediction)
     error = jobs[1].reply.exception(WAIT_S)
@@ -40,13 +37,12 @@ def test_a_poisoned_row_fails_alone(start_worker, backbone, hold, decode_job):
     assert worker.is_ready()
 
 
-def test_a_row_of_nan_fails_alone_in_one_launch(start_worker, backbone, hold, decode_job):
+def test_a_row_of_nan_fails_alone_in_one_launch(
+    start_worker, backbone, submit_together, decode_job
+):
     worker = start_worker(backbone)
-    hold(worker, backbone)
     bad, good = decode_job(backbone.nan), decode_job(1)
-    worker.submit(bad)
-    worker.submit(good)
-    backbone.gate.set()
+    submit_together(worker, backbone, [bad, good])
     assert isinstance(bad.reply.exception(WAIT_S), NonFiniteOutput)
     assert good.reply.result(WAIT_S).rows == 2
 
@@ -65,7 +61,7 @@ class NarrowBackbone(FakeBackbone):
 
 
 def test_what_has_no_memory_is_tried_in_halves_and_launches_stay_small_for_a_minute(
-    start_worker, hold, decode_job
+    start_worker, submit_together, decode_job
 ):
     backbone = NarrowBackbone()
     worker = start_worker(backbone)
@@ -73,12 +69,9 @@ def test_what_has_no_memory_is_tried_in_halves_and_launches_stay_small_for_a_min
     worker._row_caps._clock = lambda: now
 
     def rows_of_five():
-        hold(worker, backbone)
-        jobs = [decode_job() for _ in range(5)]
-        for job in jobs:
-            worker.submit(job)
         backbone.refused.clear()
-        backbone.gate.set()
+        jobs = [decode_job() for _ in range(5)]
+        submit_together(worker, backbone, jobs)
         return [job.reply.result(WAIT_S).rows for job in jobs]
 
     assert rows_of_five() == [2, 2, 1, 2, 2]
@@ -111,16 +104,13 @@ class LeakBackbone(FakeBackbone):
 
 
 def test_rows_are_retried_when_the_failed_batch_has_let_its_memory_go(
-    start_worker, hold, decode_job
+    start_worker, submit_together, decode_job
 ):
     backbone = LeakBackbone()
     worker = start_worker(backbone)
-    hold(worker, backbone)
     backbone.alive_at_retry.clear()
     jobs = [decode_job(), decode_job()]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     for job in jobs:
         job.reply.result(WAIT_S)
     assert backbone.alive_at_retry == [0, 0, 0]
@@ -152,15 +142,12 @@ def test_a_failed_launch_does_not_change_the_measured_cost(start_worker, encode_
 
 
 def test_the_death_of_the_worker_fails_those_it_held_and_a_new_one_serves_the_next(
-    start_worker, backbone, hold, decode_job, encode_job
+    start_worker, backbone, submit_together, decode_job, encode_job
 ):
     worker = start_worker(backbone, limits=BatchLimits(max_decode=2))
     first_thread = worker._thread
-    hold(worker, backbone)
     jobs = [decode_job(1), decode_job(backbone.deadly), decode_job(3)]
-    for job in jobs:
-        worker.submit(job)
-    backbone.gate.set()
+    submit_together(worker, backbone, jobs)
     for job in jobs[:2]:
         assert isinstance(job.reply.exception(WAIT_S), WorkerFailed)
     assert isinstance(jobs[2].reply.result(WAIT_S).value, Prediction)
@@ -172,17 +159,14 @@ def test_the_death_of_the_worker_fails_those_it_held_and_a_new_one_serves_the_ne
 
 
 def test_what_killed_a_worker_is_tried_once_alone_and_then_no_more(
-    start_worker, backbone, hold, decode_job
+    start_worker, backbone, submit_together, decode_job
 ):
     worker = start_worker(backbone)
 
     def ask(*reds):
-        hold(worker, backbone)
         backbone.launches.clear()
         jobs = [decode_job(red) for red in reds]
-        for job in jobs:
-            worker.submit(job)
-        backbone.gate.set()
+        submit_together(worker, backbone, jobs)
         failures = [type(job.reply.exception(WAIT_S)) for job in jobs]
         return failures, sorted(rows for stage, rows in backbone.launches if stage == "decode")
 

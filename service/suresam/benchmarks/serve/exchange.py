@@ -77,8 +77,8 @@ class Exchange:
     Attributes:
         kind: what was asked.
         intended_s: when it was to be sent.
-        sent_s: when it was; later if the generator lagged, or if a click had to wait for its
-            upload. Not sent at all: the time at which that was clear.
+        sent_s: when it was, with its last byte; later if the generator lagged, or if a click had to
+            wait for its upload. Not sent at all: the time at which that was clear.
         done_s: when the answer was there.
         code, has_retry_after, receipt: as in `Reply`.
         aim: of a click that was sent.

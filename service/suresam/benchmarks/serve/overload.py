@@ -27,8 +27,7 @@ class OverloadReport:
         goodput_per_s: of the overload.
         peak_requests_per_s, requests_per_s: the same with the uploads that were answered in time:
             more visitors bring more of them, and their share of the device is not the clicks'.
-        refusals: how long they took from sending, in the overload; not those of uploads that are
-            sent slowly, which are told when they are sent.
+        refusals: how long they took from sending, in the overload.
         refused_share: of the requests of the overload.
         failed_share: those that ended with any other error.
         retry_after_share: of the refusals, those that said when to come back.
@@ -117,7 +116,7 @@ def report_overload(factor: float, phases: Sequence[Phase]) -> OverloadReport:
         goodput_per_s=during.measured.goodput.per_s,
         peak_requests_per_s=max(_requests_per_s(phase) for phase in (capacity, before)),
         requests_per_s=_requests_per_s(during),
-        refusals=percentiles([e.answer_ms for e in refused if e.kind != "slow_upload"]),
+        refusals=percentiles([e.answer_ms for e in refused]),
         refused_share=len(refused) / max(1, len(asked)),
         failed_share=len(failed) / max(1, len(asked)),
         retry_after_share=sum(e.has_retry_after for e in refused) / len(refused)

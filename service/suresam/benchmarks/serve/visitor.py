@@ -59,9 +59,11 @@ class Visitor:
         picture = self._take_picture()
         is_slow = self.visit.kind == "staller"
         kind: ExchangeKind = "slow_upload" if is_slow else "upload"
-        sent_s = log.now_s()
-        reply = await self._target.rest.upload(picture, SLOW_UPLOAD_S if is_slow else 0.0)
-        log.add(kind, start_s, sent_s, reply)
+        takes_s = SLOW_UPLOAD_S if is_slow else 0.0
+        sent_s = log.now_s() + takes_s
+        reply = await self._target.rest.upload(picture, takes_s)
+        # An answer before the last byte ends the sending.
+        log.add(kind, start_s, min(sent_s, reply.received_s - log.origin_s), reply)
         return reply.session_id
 
     async def _click(
